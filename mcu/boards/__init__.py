@@ -1,0 +1,1 @@
+"""Pin maps and dividers, one module per board."""
