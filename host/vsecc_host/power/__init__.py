@@ -1,0 +1,1 @@
+"""Power electronics: the internal simulation (`PowerElectronics/Type` = Simulation)."""

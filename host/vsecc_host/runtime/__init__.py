@@ -1,0 +1,1 @@
+"""Runs sans-I/O machines under asyncio and records every hop."""

@@ -1,0 +1,1 @@
+"""Configuration as typed component/variable declarations."""

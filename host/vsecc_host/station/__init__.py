@@ -1,0 +1,1 @@
+"""Vendor-neutral heart of the station: events in, commands out, no I/O."""

@@ -1,0 +1,218 @@
+"""Events the station heart listens to. `at` is monotonic seconds of when it happened, not of when it was told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vsecc_host.station.values import Cause, CpState, DcLimits, EvParameters, Isolation, PowerSnapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationEvent:
+    """Base of all events."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvseEvent(StationEvent):
+    """An event of one EVSE, counted from 1 as in OCPP."""
+
+    evse_id: int
+
+
+# --- MCU link ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McuLinkUp(StationEvent):
+    """Hello accepted: same catalogue, image identity known."""
+
+    image_sha256: str
+    image_version: str
+    board: str
+    interpreter: str
+    reset_cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McuLinkLost(StationEvent):
+    """No frame for 500 ms, the transport closed, or the hello was refused (`refused`); `reason` for a person."""
+
+    reason: str
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CpStateChanged(EvseEvent):
+    """The MCU confirmed another Control Pilot state."""
+
+    state: CpState
+    previous: CpState
+    high_mv: int
+    low_mv: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelayChanged(EvseEvent):
+    """The safety relay of this port opened or closed (contact feedback); `reason` as in vsecc_link.messages."""
+
+    closed: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PortFaultChanged(EvseEvent):
+    """The MCU latched or released a fault of the port; `fault` is a name of vsecc_link.messages.FAULT_NAMES."""
+
+    fault: str
+    latched: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McuLogged(StationEvent):
+    """A log line of the MCU program."""
+
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McuMeasured(StationEvent):
+    """Cyclic MCU telemetry for displays and metrics: catalogue field name -> value."""
+
+    values: dict[str, int]
+
+
+# --- V2G --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class V2gSessionStarted(EvseEvent):
+    """SessionSetup answered; `evcc_id` is the normalised EVCCID (upper-case hex, may be empty)."""
+
+    protocol: str  # "din", "iso2"
+    evcc_id: str
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvParametersTold(EvseEvent):
+    """ChargeParameterDiscovery or later told limits and state of charge of the EV."""
+
+    parameters: EvParameters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CableCheckRequested(EvseEvent):
+    """First CableCheckReq; the EV is in state C or D or the machine waits for it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreChargeRequested(EvseEvent):
+    """A PreChargeReq with its target."""
+
+    voltage_v: float
+    current_a: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeStartRequested(EvseEvent):
+    """PowerDeliveryReq start."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeTargetRequested(EvseEvent):
+    """A CurrentDemandReq with its target."""
+
+    voltage_v: float
+    current_a: float
+    soc_percent: int
+    max_voltage_v: float | None = None
+    max_current_a: float | None = None
+    max_power_w: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeStopRequested(EvseEvent):
+    """PowerDeliveryReq stop (also straight from pre-charge)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeldingDetectionRequested(EvseEvent):
+    """A WeldingDetectionReq."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvErrorReported(EvseEvent):
+    """The EV sent an error code other than NO_ERROR; `code` is the schema's name."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class V2gSessionEnded(EvseEvent):
+    """The V2G session is over; `orderly` when the EV sent SessionStopReq and was answered OK."""
+
+    cause: Cause
+    orderly: bool
+    detail: str = ""
+
+
+# --- power electronics ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerLimitsTold(EvseEvent):
+    """What the power electronics can deliver at this outlet."""
+
+    limits: DcLimits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerMeasured(EvseEvent):
+    """A measurement, every 200 ms or faster."""
+
+    snapshot: PowerSnapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CableCheckDone(EvseEvent):
+    """Result of a cable check that was commanded for this session (never an older one)."""
+
+    isolation: Isolation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerLost(EvseEvent):
+    """The power electronics cannot be reached or refuse to work."""
+
+    cause: Cause
+    detail: str = ""
+
+
+# --- people and back ends ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationDecided(EvseEvent):
+    """Somebody (OCPP, Autocharge, the control API, free vend) decided on this car."""
+
+    accepted: bool
+    who: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopRequested(EvseEvent):
+    """A person or a back end wants the session to end in good order."""
+
+    who: str
+    emergency: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitChanged(EvseEvent):
+    """A named owner sets or lifts (None) its power bound for this outlet."""
+
+    owner: str
+    max_power_w: float | None
