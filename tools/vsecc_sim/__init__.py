@@ -1,0 +1,1 @@
+"""Simulators of everything around the controller."""

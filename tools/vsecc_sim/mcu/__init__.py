@@ -1,0 +1,1 @@
+"""The MCU emulator: board model, interpreter process and the firmware's own code."""

@@ -1,0 +1,1 @@
+"""Physics only: pilot line, proximity network, contacts."""
