@@ -1,0 +1,85 @@
+"""Entry point of `vsecc`: finds the sub-command's module and imports only that one, so that start-up stays short."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import sys
+import traceback
+from collections.abc import Sequence
+
+from vsecc_cli.errors import CommandError
+
+# command or "group command" -> (module, what --help says in the list)
+COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
+    ("demo",): ("vsecc_cli.demo", "a whole simulated station charges a simulated car"),
+    ("run",): ("vsecc_cli.run", "the host service"),
+    ("replay",): ("vsecc_cli.replay", "play the car of a recorded session against a station"),
+    ("trace",): ("vsecc_cli.trace", "show or convert a recorded trace"),
+    ("exi",): ("vsecc_cli.exi", "EXI <-> JSON, a line in, a line out"),
+    ("sim", "station"): ("vsecc_cli.sim_station", "host, MCU emulator and neighbours, with a control API"),
+    ("sim", "mcu"): ("vsecc_cli.sim_mcu", "the MCU emulator alone"),
+    ("sim", "ev"): ("vsecc_cli.sim_ev", "the EV simulator alone"),
+    ("bench", "exi"): ("vsecc_bench.exi", "EXI codec beside its peers"),
+    ("bench", "link"): ("vsecc_bench.link", "MCU link beside its peers"),
+    ("bench", "session"): ("vsecc_bench.session", "whole sessions: answers, memory, loop latency"),
+}
+GROUPS = {"sim": "simulators", "bench": "benchmarks beside their peers"}
+
+
+def build_parser(wanted: Sequence[str] = ()) -> argparse.ArgumentParser:
+    """Parser that knows every command, or only the one `wanted` names (faster)."""
+    parser = argparse.ArgumentParser(
+        prog="vsecc",
+        description="Open Supply Equipment Communication Controller.",
+        epilog="example: vsecc demo --once --profile ioniq",
+    )
+    parser.add_argument("-v", "--verbose", action="store_true", help="log lines and tracebacks on stderr")
+    top = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    groups: dict[str, argparse._SubParsersAction[argparse.ArgumentParser]] = {}
+    for path, (module, summary) in COMMANDS.items():
+        if wanted and path[0] != wanted[0]:
+            continue
+        if len(path) == 2 and path[0] not in groups:
+            group = top.add_parser(path[0], help=GROUPS[path[0]], description=GROUPS[path[0]].capitalize() + ".")
+            groups[path[0]] = group.add_subparsers(dest="what", metavar="WHAT", required=True)
+        if wanted and len(path) == 2 and len(wanted) > 1 and path[1] != wanted[1] and tuple(wanted[:2]) in COMMANDS:
+            continue
+        subparsers = groups[path[0]] if len(path) == 2 else top
+        importlib.import_module(module).add_parser(subparsers)
+        assert path[-1] in subparsers.choices, f"{module} registers another name than {path[-1]} ({summary})"
+    return parser
+
+
+def wanted_command(argv: Sequence[str]) -> list[str]:
+    """The command words at the start of argv, or nothing when they name no command."""
+    words = [word for word in argv if word not in ("-v", "--verbose")]
+    known = {path[0] for path in COMMANDS}
+    return words[:2] if words and words[0] in known else []
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status 0, 1 (failed) or 2 (usage)."""
+    argv = sys.argv[1:] if argv is None else argv
+    args = build_parser(wanted_command(argv)).parse_args(argv)
+    logging.basicConfig(
+        level=logging.DEBUG if args.verbose else logging.WARNING,
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    try:
+        return int(args.run(args))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 1
+    except (CommandError, OSError, ValueError) as error:
+        if args.verbose:
+            traceback.print_exc()
+        print(f"vsecc: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
