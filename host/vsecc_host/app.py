@@ -1,0 +1,199 @@
+"""Composition root: builds every part and routes events and commands by type. It holds no rules."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from vsecc_host.mcu_link.service import McuLinkService
+from vsecc_host.power.service import SimulatedPower
+from vsecc_host.power.simulation import Load
+from vsecc_host.runtime.trace import Trace
+from vsecc_host.settings.store import Settings
+from vsecc_host.station import commands as c
+from vsecc_host.station.authorization import LocalAuthorization
+from vsecc_host.station.events import EvseEvent, McuLinkLost, McuLinkUp, McuLogged, McuMeasured, StationEvent
+from vsecc_host.station.evse import EvseMachine
+from vsecc_host.station.values import EvseView
+from vsecc_host.v2g.service import V2gService
+from vsecc_host.wiring import evse_config, mcu_link_config, power_config, v2g_config
+
+logger = logging.getLogger(__name__)
+
+Listener = Callable[[StationEvent | c.Command], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationSnapshot:
+    """Read-only picture of the whole station for pages, the control API and metrics."""
+
+    mcu: McuLinkUp | None
+    mcu_problem: str
+    measured: Mapping[str, int]
+    evses: Sequence[EvseView]
+
+
+class Evse:
+    """The parts of one outlet."""
+
+    def __init__(self, machine: EvseMachine, v2g: V2gService, power: SimulatedPower) -> None:
+        self.machine = machine
+        self.v2g = v2g
+        self.power = power
+        self.timer: asyncio.TimerHandle | None = None
+        self.timer_at: float | None = None
+
+
+class App:
+    """The host service: one MCU link, one machine, V2G service and power stage per outlet, one trace."""
+
+    def __init__(self, settings: Settings, *, evses: Sequence[int] = (1, 2), loads: Mapping[int, Load] | None = None):
+        self._loop = asyncio.get_running_loop()
+        self.settings = settings
+        self.trace = Trace(self._loop.time)
+        self.authorization = LocalAuthorization(bool(settings.get("AuthCtrlr", "Enabled")))
+        self._queue: deque[tuple[StationEvent, int]] = deque()
+        self._routing = False
+        self._listeners: list[Listener] = []
+        self._mcu_up: McuLinkUp | None = None
+        self._mcu_problem = "not connected yet"
+        self._measured: dict[str, int] = {}
+        self.mcu = McuLinkService(mcu_link_config(settings), trace=self.trace, on_event=self.publish)
+        self.evses = {number: self._build_evse(number, (loads or {}).get(number)) for number in evses}
+        self._routes = self._build_routes()
+
+    def _build_evse(self, number: int, load: Load | None) -> Evse:
+        machine = EvseMachine(number, evse_config(self.settings, number))
+        v2g = V2gService(
+            evse_id=number, trace=self.trace, on_event=self.publish, config=v2g_config(self.settings, number)
+        )
+        power = SimulatedPower(
+            number, power_config(self.settings, number), trace=self.trace, on_event=self.publish, load=load
+        )
+        return Evse(machine, v2g, power)
+
+    async def start(self) -> None:
+        """Safety first: the MCU link comes up before anything the car can reach."""
+        await self.mcu.start()
+        for evse in self.evses.values():
+            evse.v2g.update(evse.machine.view)
+            await evse.v2g.start()
+            evse.power.start()
+
+    async def stop(self) -> None:
+        """Close every neighbour; the MCU's grants expire by themselves."""
+        for evse in self.evses.values():
+            if evse.timer is not None:
+                evse.timer.cancel()
+            await evse.v2g.stop()
+            evse.power.stop()
+        await self.mcu.stop()
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Hear every event and command; call the result to stop."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def snapshot(self) -> StationSnapshot:
+        """The station as it is now."""
+        return StationSnapshot(
+            mcu=self._mcu_up,
+            mcu_problem=self._mcu_problem,
+            measured=self._measured,
+            evses=[evse.machine.view for evse in self.evses.values()],
+        )
+
+    # --- routing ------------------------------------------------------------------------------------------------
+
+    def publish(self, event: StationEvent, cause: int) -> None:
+        """Take an event from a service; events raised while routing wait their turn, so order is kept."""
+        self._queue.append((event, cause))
+        if self._routing:
+            return
+        self._routing = True
+        try:
+            while self._queue:
+                self._route(*self._queue.popleft())
+        finally:
+            self._routing = False
+
+    def _route(self, event: StationEvent, cause: int) -> None:
+        self.trace.hop(cause, "station", event)
+        self._remember(event)
+        self._tell(event)
+        if isinstance(event, EvseEvent):
+            concerned = [self.evses[event.evse_id]] if event.evse_id in self.evses else []
+        else:
+            concerned = list(self.evses.values())
+        for evse in concerned:
+            self._execute(evse.machine.handle(event, self._loop.time()), cause)
+            self._set_timer(evse)
+
+    def _remember(self, event: StationEvent) -> None:
+        if isinstance(event, McuMeasured):
+            self._measured = event.values
+        elif isinstance(event, McuLinkUp):
+            self._mcu_up, self._mcu_problem = event, ""
+        elif isinstance(event, McuLinkLost):
+            self._mcu_up, self._mcu_problem = None, event.reason
+        elif isinstance(event, McuLogged):
+            logger.info("mcu %s: %s", event.level, event.text)
+
+    def _tell(self, what: StationEvent | c.Command) -> None:
+        for listener in self._listeners:
+            listener(what)
+
+    def _execute(self, commands: Sequence[c.Command], cause: int) -> None:
+        for command in commands:
+            self.trace.hop(cause, "command", command)
+            self._routes[type(command)](command, cause)
+            self._tell(command)
+
+    def _set_timer(self, evse: Evse) -> None:
+        deadline = evse.machine.next_deadline()
+        if deadline == evse.timer_at:
+            return
+        if evse.timer is not None:
+            evse.timer.cancel()
+        evse.timer_at = deadline
+        evse.timer = None if deadline is None else self._loop.call_at(deadline, self._tick, evse)
+
+    def _tick(self, evse: Evse) -> None:
+        evse.timer = evse.timer_at = None
+        self._execute(evse.machine.tick(self._loop.time()), self.trace.new_cause())
+        self._set_timer(evse)
+
+    def _build_routes(self) -> dict[type[c.Command], Callable[..., None]]:
+        to_power = self._to_power
+        return {
+            c.SetPilot: lambda x, cause: self.mcu.set_pilot(x.evse_id, x.mode, x.duty_permille, cause),
+            c.SetGrant: lambda x, cause: self.mcu.set_grant(x.evse_id, x.allowed, cause),
+            c.ClearPortFaults: lambda x, cause: self.mcu.clear_faults(x.evse_id, cause),
+            c.LockConnector: lambda x, cause: self.mcu.set_lock(x.evse_id, x.locked, cause),
+            c.ShowPortLed: lambda x, cause: self.mcu.set_led(x.evse_id, x.pattern, cause),
+            c.PowerCableCheck: to_power,
+            c.PowerTarget: to_power,
+            c.PowerContactors: to_power,
+            c.PowerReset: to_power,
+            c.PowerSupervision: to_power,
+            c.PublishView: lambda x, cause: self.evses[x.evse_id].v2g.update(x.view),
+            c.AcceptV2g: lambda x, cause: self.evses[x.evse_id].v2g.accept(x.accepted, x.cause),
+            c.RequestAuthorization: self._authorize,
+            c.ReportSession: self._report,
+        }
+
+    def _to_power(self, command: c.Command, cause: int) -> None:
+        self.evses[command.evse_id].power.execute(command, cause)
+
+    def _authorize(self, command: c.RequestAuthorization, cause: int) -> None:
+        for event in self.authorization.request(command, self._loop.time()):
+            self.publish(event, cause)
+
+    def _report(self, command: c.ReportSession, cause: int) -> None:
+        view = command.view
+        logger.info("EVSE %d: %s, %s, %s", command.evse_id, command.what, view.phase, view.cause)
+        if command.what in ("ended", "unplugged"):
+            self.authorization.forget(command.evse_id)
