@@ -1,0 +1,111 @@
+"""Watches a running host from outside and keeps what a summary needs: phases, relay times, answer times, ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import median, quantiles
+
+from vsecc_host.app import App
+from vsecc_host.runtime.trace import Frame, Record
+from vsecc_host.station.commands import Command, PublishView
+from vsecc_host.station.events import RelayChanged, StationEvent, V2gSessionEnded, V2gSessionStarted
+from vsecc_host.station.values import Phase
+
+ANSWERS_KEPT = 200_000  # answer times; the newest count
+
+
+@dataclass(slots=True)
+class PhaseTime:
+    """One phase of a session, in seconds from plug-in."""
+
+    name: str
+    start_s: float
+    duration_s: float = 0.0
+
+
+@dataclass(slots=True)
+class OutletRecord:
+    """What happened at one outlet since its newest plug-in."""
+
+    evse_id: int
+    plugged_at: float = 0.0
+    phases: list[PhaseTime] = field(default_factory=list)
+    relay_closed_s: float = 0.0
+    relay_closed_since: float | None = None
+    protocol: str = ""
+    end: str = ""
+    orderly: bool = False
+
+
+class Recorder:
+    """Listens to an App; `outlets` and `answers_ms` may be read at any time."""
+
+    def __init__(self, app: App, now: float) -> None:
+        self.outlets = {number: OutletRecord(number, plugged_at=now) for number in app.evses}
+        self.answers_ms: list[float] = []
+        self._asked_at: dict[int, float] = {}
+        self._phase: dict[int, Phase] = {}
+        self._trace = app.trace
+        self._now = now
+        app.listen(self._hear)
+        app.trace.listen(self._see)
+
+    def start_session(self, evse_id: int, now: float) -> None:
+        """A new car is plugged: forget the last one."""
+        self.outlets[evse_id] = OutletRecord(evse_id, plugged_at=now)
+        self._phase.pop(evse_id, None)
+
+    def _hear(self, what: StationEvent | Command) -> None:
+        if isinstance(what, PublishView):
+            self._enter(what.evse_id, what.view.phase)
+        elif isinstance(what, RelayChanged):
+            self._relay(what)
+        elif isinstance(what, V2gSessionStarted):
+            self.outlets[what.evse_id].protocol = what.protocol
+        elif isinstance(what, V2gSessionEnded):
+            outlet = self.outlets[what.evse_id]
+            outlet.end, outlet.orderly = what.cause.value, what.orderly
+
+    def _enter(self, evse_id: int, phase: Phase) -> None:
+        if self._phase.get(evse_id) == phase:
+            return
+        self._phase[evse_id] = phase
+        outlet = self.outlets[evse_id]
+        start_s = self._now - outlet.plugged_at
+        if outlet.phases:
+            outlet.phases[-1].duration_s = start_s - outlet.phases[-1].start_s
+        if phase is not Phase.IDLE:
+            outlet.phases.append(PhaseTime(phase.value, start_s))
+
+    def _relay(self, event: RelayChanged) -> None:
+        outlet = self.outlets.get(event.evse_id)
+        if outlet is None:
+            return
+        if event.closed:
+            outlet.relay_closed_since = event.at
+        elif outlet.relay_closed_since is not None:
+            outlet.relay_closed_s += event.at - outlet.relay_closed_since
+            outlet.relay_closed_since = None
+
+    def _see(self, record: Record) -> None:
+        self._now = record.at
+        if not isinstance(record, Frame) or record.layer != "v2gtp":
+            return
+        if record.direction == "rx":
+            self._asked_at[record.evse_id] = record.at
+        elif record.evse_id in self._asked_at:
+            if len(self.answers_ms) >= ANSWERS_KEPT:
+                del self.answers_ms[: ANSWERS_KEPT // 2]
+            self.answers_ms.append((record.at - self._asked_at.pop(record.evse_id)) * 1000)
+
+    def answers(self) -> dict[str, float | int]:
+        """Count, median, p99 and maximum of the SECC's answer times in ms."""
+        times = self.answers_ms
+        if len(times) < 2:
+            return {"count": len(times), "median_ms": 0.0, "p99_ms": 0.0, "max_ms": max(times, default=0.0)}
+        return {
+            "count": len(times),
+            "median_ms": round(median(times), 3),
+            "p99_ms": round(quantiles(times, n=100, method="inclusive")[98], 3),
+            "max_ms": round(max(times), 3),
+        }
