@@ -1,0 +1,355 @@
+"""Hardware interface on RP2350 / RP2040, see README.md here. The only module that knows the chip."""
+
+import os
+import sys
+import time
+from array import array
+
+import rp2
+import uctypes
+from machine import ADC, PWM, PWRON_RESET, SPI, UART, WDT, WDT_RESET, Pin, mem32
+from machine import reset as machine_reset
+from machine import reset_cause as machine_reset_cause
+
+from mcu.hal import pump
+
+try:
+    from mcu.hal.plateau_viper import rising_distance, split
+except SyntaxError:  # an interpreter without a native code emitter
+    from mcu.hal.plateau import rising_distance, split
+
+WATCHDOG_MS = 150  # rule S4 allows 500
+
+# Pilot sampling: 48 MHz / (1 + 239 + 55 / 256), two inputs in turn: 10.009 us a sample. Not exactly 10 us, so
+# that the sampling grid drifts against the pilot and averages of sample counts resolve the duty to 1 us.
+_ADC_DIVIDER = 239 << 8 | 55
+_SAMPLE_NS = 10009
+_PERIOD_SAMPLES = 100
+_SEARCH_SAMPLES = 220  # two periods and a bit, the rest of the ring may be overwritten meanwhile
+_RING_BITS = 10  # bytes, as a power of two: 256 samples a port
+_RING_MASK = (1 << _RING_BITS) - 1
+_DMA_COUNT = 1 << 27  # a multiple of the ring; two channels start each other for ever
+_THRESHOLD_MV = -1700  # see plateau.py
+
+_ADC_CS = 0x00
+_ADC_FCS = 0x08
+_ADC_FIFO = 0x0C
+_ADC_DIV = 0x10
+_CS_ENABLE = 1
+_CS_START_MANY = 1 << 3
+_CS_INPUT_SHIFT = 12
+_CS_ROBIN_SHIFT = 16
+_FCS_ENABLE = 1
+_FCS_DREQ = 1 << 3
+_FCS_FLAGS = 3 << 10
+_FCS_OVERFLOW = 1 << 11
+_FCS_THRESHOLD_ONE = 1 << 24
+
+_FEED_PULSES = 190  # 19.1 ms with the first one: below the 20 ms of rule S4
+_PUMP_FIFO = 4
+
+_RX_BUFFER = 1024
+_TX_BUFFER = 1024
+_TX_FULL = _TX_BUFFER - 64  # margin of the drain estimate below
+
+_SCRATCH_MAGIC = 0x15530000  # above it the cause; below 2^30, so reading it makes no big integer
+_CAUSE_POWER_ON = 0
+_CAUSE_WATCHDOG = 1
+_CAUSE_UNKNOWN = 5
+
+_LED_BITS = (0, 1, 1, 2, 2)  # per pattern: 1 green, 2 red
+_LED_FLASHING = (False, True, False, True, False)
+
+
+class Hal:
+    """Same names as `mcu.hal.sim.Hal`; `board` is a module of `mcu.boards`."""
+
+    def __init__(self, board):
+        """Claim pins and start pilot sampling; relays parked, pilots steady +12 V."""
+        self._board = board
+        self.board_name = board.NAME
+        self.boot_id = int.from_bytes(os.urandom(4), "little")
+        self._start_relays(board)
+        self._pilot = [PWM(Pin(pin), freq=1000, duty_u16=65535) for pin in board.PILOT_PWM]
+        self._start_sampling(board)
+        self._start_slow_inputs(board)
+        self._uart = UART(
+            board.UART_ID,
+            baudrate=board.UART_BAUD,
+            tx=Pin(board.UART_TX),
+            rx=Pin(board.UART_RX),
+            rxbuf=_RX_BUFFER,
+            txbuf=_TX_BUFFER,
+            timeout=0,
+            timeout_char=0,
+        )
+        self._tx_bytes_per_ms = board.UART_BAUD // 10_000
+        self._tx_fill = 0
+        self._tx_ticks = time.ticks_us()
+        self._watchdog = None
+        time.sleep_ms(3)  # the ring holds whole periods from now on
+
+    def _start_relays(self, board):
+        self._pumps = []
+        for index in range(3):
+            pin = Pin(board.RELAY_PUMP[index], Pin.OUT, value=0)
+            machine = rp2.StateMachine(index, pump.keep_alive, freq=pump.FREQUENCY_HZ, sideset_base=pin)
+            machine.active(1)
+            self._pumps.append(machine)
+        self._fed = [False, False, False]
+        self._feedback = [Pin(pin, Pin.IN, Pin.PULL_UP) for pin in board.RELAY_FEEDBACK]
+        self._feedback_closed = board.RELAY_FEEDBACK_CLOSED
+
+    def _start_sampling(self, board):
+        """ADC free-running over both pilots into a ring, by two DMA channels that chain to each other."""
+        for pin in board.PILOT_ADC:
+            ADC(Pin(pin))
+        span, zero = board.PILOT_SPAN_MV, board.PILOT_ZERO_MV
+        self._span_mv = span
+        self._zero_mv = zero
+        self._threshold = (_THRESHOLD_MV - zero) * 4096 // span
+        size = 1 << _RING_BITS
+        storage = bytearray(2 * size)
+        offset = -uctypes.addressof(storage) & (size - 1)
+        self._ring = memoryview(storage)[offset : offset + size]
+        self._split = array("i", (0, 0, 0, 0, 0, 0))
+        self._written = [0, 0]
+        base = board.CHIP["adc_base"]
+        self._adc_fcs = base + _ADC_FCS
+        self._dma = (rp2.DMA(), rp2.DMA())
+        for index in range(2):
+            dma = self._dma[index]
+            control = dma.pack_ctrl(
+                size=1,
+                inc_read=False,
+                inc_write=True,
+                ring_size=_RING_BITS,
+                ring_sel=True,
+                treq_sel=board.CHIP["adc_dreq"],
+                chain_to=self._dma[1 - index].channel,  # type: ignore[attr-defined]
+            )
+            dma.config(
+                read=base + _ADC_FIFO, write=self._ring, count=_DMA_COUNT, ctrl=control, trigger=index == 0
+            )
+        first, second = board.PILOT_ADC_CHANNEL
+        mem32[base + _ADC_DIV] = _ADC_DIVIDER
+        mem32[base + _ADC_FCS] = _FCS_ENABLE | _FCS_DREQ | _FCS_FLAGS | _FCS_THRESHOLD_ONE
+        inputs = first << _CS_INPUT_SHIFT | (1 << first | 1 << second) << _CS_ROBIN_SHIFT
+        mem32[base + _ADC_CS] = _CS_ENABLE | inputs
+        mem32[base + _ADC_CS] = _CS_ENABLE | inputs | _CS_START_MANY
+
+    def _start_slow_inputs(self, board):
+        self._dip = [Pin(pin, Pin.IN, Pin.PULL_UP) for pin in board.DIP]
+        self._lock = [Pin(pin, Pin.OUT, value=0) for pin in board.LOCK]
+        self._converter = Pin(board.CONVERTER_SELECT, Pin.OUT, value=1)
+        self._expander = Pin(board.EXPANDER_SELECT, Pin.OUT, value=1)
+        self._spi = SPI(
+            board.SPI_ID,
+            baudrate=board.SPI_HZ,
+            polarity=0,
+            phase=0,
+            sck=Pin(board.SPI_SCK),
+            mosi=Pin(board.SPI_MOSI),
+            miso=Pin(board.SPI_MISO),
+        )
+        self._spi_out = bytearray(3)
+        self._spi_in = bytearray(3)
+        self._outputs = 0
+        self._leds = [0, 0, 0, 0]
+        self._flash = 0
+
+    def ticks_us(self):
+        """Wraps at 2^30."""
+        return time.ticks_us()
+
+    def idle_until(self, ticks_us):
+        """Sleep until `ticks_us`; at once when it has passed."""
+        ahead = time.ticks_diff(ticks_us, time.ticks_us())
+        if ahead > 0:
+            time.sleep_us(ahead)
+
+    def pilot_drive(self, port, duty_permille):
+        """Constant levels are duty 0 and 65535: `deinit` would freeze the pin at any level."""
+        if duty_permille >= 1000:
+            duty = 65535
+        elif duty_permille <= 0:
+            duty = 0
+        else:
+            duty = (duty_permille * 65536 + 500) // 1000
+        self._pilot[port - 1].duty_u16(duty)
+
+    def _samples_written(self):
+        """Samples of both ports since the running channel started."""
+        return _DMA_COUNT - (self._dma[0].count or self._dma[1].count)  # type: ignore[attr-defined]
+
+    def _ring_end(self, index):
+        """Byte offset behind the newest sample, -1 when sampling stands still or lost its order."""
+        written = self._samples_written()
+        if written == self._written[index] or mem32[self._adc_fcs] & _FCS_OVERFLOW:
+            return -1
+        self._written[index] = written
+        return ((written - 1 - index) >> 1) * 4 + 2 * index + 4
+
+    def pilot_measure(self, port, out):
+        """Plateaus in mV and sample counts of the newest period; all 0 when nothing new was sampled."""
+        out[0] = out[1] = out[2] = out[3] = 0
+        end = self._ring_end(port - 1)
+        if end < 0:
+            return
+        parts = self._split
+        split(self._ring, end, _RING_MASK, _PERIOD_SAMPLES, self._threshold, parts)  # type: ignore[arg-type]
+        for side in range(2):
+            averaged = parts[4 + side]
+            if averaged:
+                out[side] = (parts[side] * 8 // averaged * self._span_mv >> 15) + self._zero_mv
+                out[2 + side] = parts[2 + side]
+
+    def pilot_period_us(self, port):
+        """Distance of the last two rising edges, 10 us steps; 0 while steady."""
+        index = port - 1
+        written = self._samples_written()
+        end = ((written - 1 - index) >> 1) * 4 + 2 * index + 4
+        ring, threshold = self._ring, self._threshold
+        distance = rising_distance(ring, end, _RING_MASK, _SEARCH_SAMPLES, threshold)  # type: ignore[arg-type]
+        return distance * _SAMPLE_NS // 1000
+
+    def _convert(self, channel, span_mv):
+        """One reading of the MCP3208 in mV; a silent or stuck bus reads as either end of the scale."""
+        out = self._spi_out
+        out[0] = 6 | channel >> 2
+        out[1] = (channel & 3) << 6
+        out[2] = 0
+        self._converter(0)
+        self._spi.write_readinto(out, self._spi_in)
+        self._converter(1)
+        return ((self._spi_in[1] & 15) << 8 | self._spi_in[2]) * span_mv >> 12
+
+    def proximity_mv(self, port):
+        """PP pin in mV."""
+        return self._convert(self._board.CONVERTER_PROXIMITY[port - 1], self._board.PROXIMITY_SPAN_MV)
+
+    def relay_feed(self, relay):
+        """Keep the pump of this relay running for 19.1 ms from now."""
+        machine = self._pumps[relay - 1]
+        if machine.tx_fifo() < _PUMP_FIFO:
+            machine.put(_FEED_PULSES)
+        self._fed[relay - 1] = True
+
+    def relay_drop(self, relay):
+        """Park the pump within two pulses; a full FIFO would block, then the machine is stopped instead."""
+        if not self._fed[relay - 1]:
+            return
+        machine = self._pumps[relay - 1]
+        if machine.tx_fifo() < _PUMP_FIFO:
+            machine.put(0)
+        else:
+            machine.active(0)
+        self._fed[relay - 1] = False
+
+    def relay_feedback(self, relay):
+        """True while the contact is closed."""
+        return self._feedback[relay - 1].value() == self._feedback_closed
+
+    def uart_read_into(self, buffer):
+        """Read exactly what is there: asking for more would wait."""
+        count = self._uart.any()
+        if count <= 0:
+            return 0
+        if count > len(buffer):
+            count = len(buffer)
+        return self._uart.readinto(buffer, count) or 0
+
+    def uart_write(self, buffer, n):
+        """Write what surely fits, a full driver would wait. Allocates unless `n` is the whole buffer."""
+        now = time.ticks_us()
+        drained = min(time.ticks_diff(now, self._tx_ticks), 100_000) * self._tx_bytes_per_ms // 1000
+        if drained < 0 or drained >= self._tx_fill:
+            self._tx_fill = 0
+            self._tx_ticks = now
+        elif drained:
+            self._tx_fill -= drained
+            self._tx_ticks = time.ticks_add(self._tx_ticks, drained * 1000 // self._tx_bytes_per_ms)
+        n = min(n, _TX_FULL - self._tx_fill)
+        if n <= 0:
+            return 0
+        taken = self._uart.write(buffer if n == len(buffer) else memoryview(buffer)[:n]) or 0
+        self._tx_fill += taken
+        return taken
+
+    def watchdog_feed(self):
+        """The first call arms it; it cannot be stopped afterwards."""
+        if self._watchdog is None:
+            self._watchdog = WDT(timeout=WATCHDOG_MS)
+        self._watchdog.feed()
+
+    def _exchange(self):
+        """Shift LEDs and outputs out while the inputs come in."""
+        self._flash = self._flash + 1 & 63  # polled every 10 ms: 320 ms on, 320 ms off
+        flash_on = self._flash & 32
+        lights = 0
+        for index in range(4):
+            pattern = self._leds[index]
+            if flash_on or not _LED_FLASHING[pattern]:
+                lights |= _LED_BITS[pattern] << 2 * index
+        out = self._spi_out
+        out[0] = lights
+        out[1] = self._outputs >> 8
+        out[2] = self._outputs & 255
+        self._expander(0)
+        self._spi.write_readinto(out, self._spi_in)
+        self._expander(1)
+        return self._spi_in[0]
+
+    def digital_inputs(self):
+        """Bit 0 = input 1; refreshes LEDs and outputs on the way."""
+        return self._exchange()
+
+    def dip_switches(self):
+        """Bit 0 = switch 1; ON pulls to ground."""
+        bits = 0
+        for index in range(4):
+            if not self._dip[index].value():
+                bits |= 1 << index
+        return bits
+
+    def digital_outputs(self, values):
+        """Bit 0 = output 1."""
+        self._outputs = values & 0xFFFF
+        self._exchange()
+
+    def led(self, index, pattern):
+        """Shown with the next exchange of the expander."""
+        self._leds[index] = pattern
+
+    def lock(self, port, locked):
+        """Level to the lock driver."""
+        self._lock[port - 1].value(1 if locked else 0)
+
+    def supply_mv(self):
+        """Supply of the device in mV."""
+        return self._convert(self._board.CONVERTER_SUPPLY, self._board.SUPPLY_SPAN_MV)
+
+    def analog_mv(self, index):
+        """0-10 V input in mV."""
+        return self._convert(self._board.CONVERTER_ANALOG[index - 1], self._board.ANALOG_SPAN_MV)
+
+    def reset_cause(self):
+        """What was recorded before the reset, else what the chip knows; the record is used up."""
+        scratch = self._board.CHIP["scratch"]
+        recorded = mem32[scratch]
+        mem32[scratch] = 0
+        if recorded & 0xFFFF0000 == _SCRATCH_MAGIC:
+            return recorded & 7
+        if machine_reset_cause() == PWRON_RESET:
+            return _CAUSE_POWER_ON
+        return _CAUSE_WATCHDOG if machine_reset_cause() == WDT_RESET else _CAUSE_UNKNOWN
+
+    def reset(self, cause):
+        """Record the cause, park relays and pilots, restart the chip."""
+        for relay in (1, 2, 3):
+            self.relay_drop(relay)
+        for port in (1, 2):
+            self.pilot_drive(port, 0)
+        mem32[self._board.CHIP["scratch"]] = _SCRATCH_MAGIC | cause
+        machine_reset()
+        sys.exit(1)
