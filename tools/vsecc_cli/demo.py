@@ -1,0 +1,77 @@
+"""`vsecc demo`: the whole station simulated, a car charges from plug-in to unplug, progress in the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from typing import Any
+
+from vsecc_cli.errors import CommandError
+from vsecc_cli.progress import Progress
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `demo`."""
+    parser = subparsers.add_parser(
+        "demo",
+        help="a whole simulated station charges a simulated car",
+        description="Runs the real firmware in the MCU emulator, the real host and a simulated car. No hardware, no root.",
+        epilog="example: vsecc demo --once --profile polestar-2 --json",
+    )
+    parser.add_argument("--once", action="store_true", help="one session, then a summary; exit 0 only if it reached its goal")
+    parser.add_argument("--json", action="store_true", help="the summary as one JSON line at the end")
+    parser.add_argument("--protocol", choices=["din"], default="din", help="V2G protocol the car offers")
+    parser.add_argument("--profile", default="default", help="which real car to behave like (vsecc sim ev --list)")
+    parser.add_argument("--evses", type=int, choices=[1, 2], default=1, help="outlets that charge at once")
+    parser.add_argument("--seed", type=int, default=1, help="same seed, same random choices")
+    parser.add_argument("--interpreter", choices=["auto", "micropython", "cpython"], default="auto")
+    parser.add_argument("--no-ui", action="store_true", help="terminal only (there is no page yet)")
+    parser.add_argument("--trace", metavar="FILE", help="write the trace: .pcapng, .json (for replay) or .svg (picture)")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the demo; 0 when every session reached its goal."""
+    try:
+        return asyncio.run(_demo(args))
+    except KeyboardInterrupt:
+        return 0
+
+
+async def _demo(args: argparse.Namespace) -> int:
+    from vsecc_sim.ev.profiles import profile_names
+    from vsecc_sim.station.station import SimulatedStation, StationOptions
+
+    if args.profile not in profile_names():
+        raise CommandError(f"no profile {args.profile}; there are {', '.join(profile_names())}")
+    progress = Progress(to_stderr=args.json)
+    options = StationOptions(evses=args.evses, seed=args.seed, interpreter=args.interpreter, demo_battery=True)
+    progress.say("starting: MCU emulator, host, power electronics, car")
+    async with SimulatedStation(options) as station:
+        progress.say(f"MCU runs on {station.interpreter_line()}")
+        progress.watch(station)
+        while True:
+            summary = await _session(station, args)
+            progress.finish(summary)
+            if args.once:
+                break
+            progress.say("next car in 5 s (Ctrl-C ends)")
+            await asyncio.sleep(5)
+        if args.trace:
+            station.write_trace(args.trace)
+    if args.json:
+        print(json.dumps(summary), flush=True)
+    return 0 if summary["goal"] else 1
+
+
+async def _session(station: Any, args: argparse.Namespace) -> dict[str, Any]:
+    numbers = range(1, args.evses + 1)
+    for number in numbers:
+        station.plug(number, profile=args.profile, protocol=args.protocol)
+    for number in numbers:
+        await station.session_over(number)
+    for number in numbers:
+        await station.unplugged(number)
+    summary: dict[str, Any] = station.summary()
+    return summary

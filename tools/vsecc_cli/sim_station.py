@@ -1,0 +1,69 @@
+"""`vsecc sim station`: host, MCU emulator and neighbours in one process, scripted over the control API."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from vsecc_cli.errors import CommandError
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `sim station`."""
+    parser = subparsers.add_parser(
+        "station",
+        help="host, MCU emulator and neighbours, with a control API",
+        description="Simulated station; GET /sim/state and POST /sim/<verb> on the control address.",
+        epilog="example: vsecc sim station --control 127.0.0.1:8090; "
+        "curl -d '{\"evse\": 1}' http://127.0.0.1:8090/sim/plug",
+    )
+    parser.add_argument("--state", metavar="DIR", type=Path, help="where settings survive a restart")
+    parser.add_argument("--factory", metavar="FILE", type=Path, help="factory defaults, JSON list")
+    parser.add_argument("--control", metavar="HOST:PORT", default="127.0.0.1:8090", help="control API address")
+    parser.add_argument("--plc", metavar="URL", action="append", default=[], help="once per outlet: sim:// or iface://eth1?slac=off")
+    parser.add_argument("--evses", type=int, choices=[1, 2], default=2)
+    parser.add_argument("--interpreter", choices=["auto", "micropython", "cpython"], default="auto")
+    parser.add_argument("--virtual-time", action="store_true", help="time passes only by the `clock` verb")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM."""
+    if args.virtual_time:
+        from vsecc_sim.virtual_time import run as run_virtual
+
+        return run_virtual(_serve(args))
+    return asyncio.run(_serve(args))
+
+
+async def _serve(args: argparse.Namespace) -> int:
+    from vsecc_sim.station.control import ControlApi
+    from vsecc_sim.station.station import SimulatedStation, StationOptions
+
+    address = urlsplit(f"//{args.control}")
+    if address.hostname is None or address.port is None:
+        raise CommandError(f"--control takes HOST:PORT, not {args.control}")
+    options = StationOptions(
+        evses=args.evses,
+        seed=args.seed,
+        interpreter="cpython" if args.virtual_time else args.interpreter,
+        state_dir=args.state,
+        factory=args.factory,
+        plc=tuple(args.plc),
+        virtual_time=args.virtual_time,
+    )
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with SimulatedStation(options) as station:
+        control = ControlApi(station.verbs(), station.state)
+        await control.start(address.hostname, address.port)
+        print(f"station is up; MCU runs on {station.interpreter_line()}", flush=True)
+        print(f"control API: http://{address.hostname}:{control.port}/sim/state", flush=True)
+        await stopped.wait()
+        await control.stop()
+    return 0
