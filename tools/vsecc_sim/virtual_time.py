@@ -1,9 +1,9 @@
 """An asyncio event loop whose clock jumps: hours of charging in seconds, real loopback sockets included.
 
-Time stands still while callbacks run, while bytes are pending in a socket of this process and while a job is in
-the executor; when all is quiet the clock jumps to the next timer. A peer in another process does not see the jump:
-talk to such peers inside `hold()`, or use a paced loop, which follows real time and jumps only where `advance`
-allows it.
+Time stands still while callbacks run, while bytes are pending in a socket of this process and while a job
+is in the executor; when all is quiet the clock jumps to the next timer. A peer in another process does not
+see the jump: talk to such peers inside `hold()`, or use a paced loop, which follows real time and jumps only
+where `advance` allows it.
 """
 
 from __future__ import annotations
