@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,15 +20,13 @@ DATA = BatteryData(
 )
 
 
-@pytest.mark.parametrize(
-    ("x", "y"), [(-5, 320.0), (0, 320.0), (10, 335.0), (20, 350.0), (100, 400.0), (120, 400.0)]
-)
+@pytest.mark.parametrize(("x", "y"), [(-5, 320.0), (0, 320.0), (10, 335.0), (20, 350.0), (120, 400.0)])
 def test_interpolation_holds_the_ends(x: float, y: float) -> None:
     assert interpolate(DATA.voltage_curve, x) == pytest.approx(y)
 
 
 def test_state_of_charge_outside_0_to_100_is_refused() -> None:
-    with pytest.raises(ValueError, match="100.1"):
+    with pytest.raises(ValueError, match=r"100\.1"):
         Battery(DATA, 100.1)
 
 
@@ -38,9 +38,9 @@ def test_constant_current_is_bounded_by_power() -> None:
 
 
 def test_constant_voltage_current_falls_to_nothing() -> None:
-    nearly_full = Battery(BatteryData(**{**_fields(), "max_voltage_v": 395.0}), 90)
+    nearly_full = Battery(replace(DATA, max_voltage_v=395.0), 90)
     assert nearly_full.wanted().current_a == pytest.approx((395.0 - 392.5) / 0.05)
-    assert Battery(BatteryData(**{**_fields(), "max_voltage_v": 395.0}), 100).wanted().current_a == 0.0
+    assert Battery(replace(DATA, max_voltage_v=395.0), 100).wanted().current_a == 0.0
 
 
 def test_terminal_voltage_rises_with_current_and_charger_cannot_discharge() -> None:
@@ -67,7 +67,3 @@ def test_state_of_charge_never_falls_nor_leaves_its_range(
     battery = Battery(DATA, soc)
     battery.take(current_a, seconds)
     assert soc - 1e-9 <= battery.soc_percent <= 100.0 + 1e-9
-
-
-def _fields() -> dict[str, object]:
-    return {name: getattr(DATA, name) for name in BatteryData.__slots__}

@@ -54,9 +54,8 @@ def test_closed_contactor_shows_the_battery_even_without_charger() -> None:
 def test_constant_current_then_constant_voltage() -> None:
     bus = plugged()
     bus.close_contactor()
-    assert bus.apply(420, 100, True, 0.1) == (pytest.approx(370.0), 100)
-    voltage_v, current_a = bus.apply(365, 100, True, 0.2)
-    assert (voltage_v, current_a) == (pytest.approx(365.0), pytest.approx(50.0))
+    assert bus.apply(420, 100, True, 0.1) == pytest.approx((370.0, 100.0))
+    assert bus.apply(365, 100, True, 0.2) == pytest.approx((365.0, 50.0))
     assert bus.apply(350, 100, True, 0.3)[1] == 0.0
 
 
