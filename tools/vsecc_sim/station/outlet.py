@@ -1,0 +1,96 @@
+"""The car's side of one outlet: pilot, DC bus, and the car that is plugged in at the moment."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from vsecc_sim.ev.simulator import EvResult, EvSimulator
+from vsecc_sim.plant.dc_bus import DcBus
+
+if TYPE_CHECKING:
+    from vsecc_sim.mcu.service import McuEmulator
+
+
+class EmulatedPilot:
+    """The car's end of the emulated pilot line of one port."""
+
+    def __init__(self, mcu: McuEmulator, port: int) -> None:
+        self._mcu = mcu
+        self._port = port
+
+    def set_state(self, state: str) -> None:
+        """Switch the car's resistors: "A" (unplugged), "B", "C" or "D"."""
+        self._mcu.ev(self._port).set_state(state)
+
+    def duty_permille(self) -> int:
+        """Duty cycle the car measures; 1000 is steady +12 V."""
+        return self._mcu.pilot_duty_permille(self._port)
+
+
+class Outlet:
+    """One outlet with at most one car."""
+
+    def __init__(self, number: int, mcu: McuEmulator, bus: DcBus) -> None:
+        self.number = number
+        self.bus = bus
+        self.pilot = EmulatedPilot(mcu, number)
+        self.car: EvSimulator | None = None
+        self.result: EvResult | None = None
+        self.external = False
+        self.soc_start = 0.0
+        self._task: asyncio.Task[EvResult] | None = None
+
+    @property
+    def plugged(self) -> bool:
+        """A car, simulated or external, is connected."""
+        return self._task is not None or self.external
+
+    def plug(self, car: EvSimulator) -> None:
+        """Connect a simulated car; it runs its whole session by itself."""
+        self.car, self.result = car, None
+        self.soc_start = car.soc_percent
+        self._task = asyncio.get_running_loop().create_task(self._drive(car))
+
+    async def _drive(self, car: EvSimulator) -> EvResult:
+        self.pilot.set_state("B")
+        self.result = await car.run()
+        return self.result
+
+    def plug_external(self) -> None:
+        """Connect only a pilot; a car outside does the talking."""
+        self.external = True
+        self.pilot.set_state("B")
+
+    async def session_over(self) -> EvResult:
+        """Wait until the simulated car's session ended."""
+        if self._task is None:
+            raise RuntimeError(f"no simulated car at outlet {self.number}")
+        return await asyncio.shield(self._task)
+
+    async def unplug(self, *, orderly: bool) -> None:
+        """Cable out; `orderly`: the car ends its session first."""
+        if self._task is not None and self.car is not None:
+            if orderly and not self._task.done():
+                self.car.request_stop()
+                await asyncio.wait([self._task])
+            else:
+                self.car.unplug()
+                self._task.cancel()
+                await asyncio.wait([self._task])
+        self._task = None
+        self.external = False
+        self.bus.disconnect()
+        self.pilot.set_state("A")
+
+    @property
+    def soc_percent(self) -> float | None:
+        """State of charge of the simulated car."""
+        return self.car.soc_percent if self.car is not None and self._task is not None else None
+
+    @property
+    def ev_phase(self) -> str:
+        """What the simulated car is doing."""
+        if self.external:
+            return "external"
+        return self.car.phase if self.car is not None and self._task is not None else "unplugged"
