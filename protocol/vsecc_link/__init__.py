@@ -1,1 +1,1 @@
-"""The MCU <-> host contract: frames, CBOR subset, message catalogue and link machine, one source for both ends."""
+"""The MCU <-> host contract: frames, CBOR subset, catalogue, link machine; one source for both ends."""

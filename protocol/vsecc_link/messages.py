@@ -1,7 +1,7 @@
 """Catalogue of every message that may cross the UART. The one place where ids, fields, units and ranges live.
 
-A message on either end is a plain tuple `(message_id, field, field, ...)` in catalogue order. `check` refuses what the
-catalogue does not allow, so that no unknown or out-of-range message can reach an output (rule S7).
+A message on either end is a plain tuple `(message_id, field, field, ...)` in catalogue order. `check` refuses
+what the catalogue does not allow, so that no unknown or out-of-range message can reach an output (rule S7).
 Runs unchanged on CPython and MicroPython: no enum, no dataclass, no typing.
 """
 
@@ -13,7 +13,8 @@ BOOL = 1
 TEXT = 2
 BYTES = 3
 
-# How a message travels: RELIABLE is numbered, acknowledged and repeated; CYCLIC is sent again anyway, newest wins.
+# How a message travels: RELIABLE is numbered, acknowledged and repeated; CYCLIC is sent again anyway, newest
+# wins.
 RELIABLE = 0
 CYCLIC = 1
 
@@ -61,7 +62,15 @@ OPEN_PP = 3
 OPEN_GRANT_EXPIRED = 4
 OPEN_NO_GRANT = 5
 OPEN_BOOT = 6
-OPEN_NAMES = ("closed", "fault latched", "CP left C/D", "PP supervision", "grant expired", "not granted", "boot")
+OPEN_NAMES = (
+    "closed",
+    "fault latched",
+    "CP left C/D",
+    "PP supervision",
+    "grant expired",
+    "not granted",
+    "boot",
+)
 
 RESET_NAMES = ("power-on", "watchdog", "commanded", "fatal error", "brown-out", "unknown")
 
@@ -230,7 +239,11 @@ CATALOGUE = {
         "SET_PILOT",
         "host",
         RELIABLE,
-        (("port", INT) + PORT, ("mode", INT, PILOT_STEADY_POSITIVE, PILOT_STEADY_NEGATIVE), ("duty_permille", INT, 0, 1000)),
+        (
+            ("port", INT) + PORT,
+            ("mode", INT, PILOT_STEADY_POSITIVE, PILOT_STEADY_NEGATIVE),
+            ("duty_permille", INT, 0, 1000),
+        ),
     ),
     CLEAR_FAULTS: ("CLEAR_FAULTS", "host", RELIABLE, (("port", INT) + PORT,)),
     SET_OUTPUTS: ("SET_OUTPUTS", "host", RELIABLE, (("mask", INT) + U16, ("values", INT) + U16)),

@@ -1,0 +1,37 @@
+"""Payload of a frame: CBOR array [message id, fields...] in catalogue order, checked both ways (rule S7)."""
+
+from . import cbor, frame, messages
+
+HOST = 0
+MCU = 1
+ROLE_NAMES = ("host", "mcu")
+
+
+def pack(message, sender):
+    """Payload of a message; ValueError when this sender may not send it: our own mistake."""
+    problem = messages.check(message) or _check_sender(message, sender)
+    if problem:
+        raise ValueError(problem)
+    payload = cbor.encode(message)
+    if len(payload) > frame.PAYLOAD_MAX:
+        raise ValueError(messages.name_of(message[0]) + " is too long")
+    return payload
+
+
+def unpack(payload, sender):
+    """(message, None), or (None, one line saying why this is not a message of that sender)."""
+    try:
+        items = cbor.decode(payload)
+    except cbor.CborError as error:
+        return None, "payload: " + str(error)
+    if type(items) is not list or not items or type(items[0]) is not int:
+        return None, "payload is not a message"
+    message = tuple(items)
+    problem = messages.check(message) or _check_sender(message, sender)
+    return (None, problem) if problem else (message, None)
+
+
+def _check_sender(message, sender):
+    if messages.CATALOGUE[message[0]][1] == ROLE_NAMES[sender]:
+        return None
+    return messages.name_of(message[0]) + " from the wrong end"
