@@ -25,6 +25,6 @@ def intact(view):
 def seal(buffer, body_view, offset):
     """Write the CRC of body_view into buffer at offset.
 
-    On a 32-bit MicroPython the sum may be a heap int for a moment (16 bytes); crc_viper.Seal avoids that.
+    On a 32-bit MicroPython the sum may be a heap int for a moment (16 bytes); viper.CyclicFrame avoids that.
     """
     struct.pack_into("<I", buffer, offset, binascii.crc32(body_view) & 0xFFFFFFFF)

@@ -2,7 +2,7 @@
 
 The layout follows from the catalogue alone: a field whose range ends below 24 takes one byte, up to 255 two,
 up to 65535 three, beyond that five; a field that may be negative takes three. It is ordinary CBOR to any
-decoder. Once built, `CyclicFrame.patch` and `CyclicReader.read` allocate nothing on MicroPython (rule S5).
+decoder. Once built, `CyclicReader.read` allocates nothing on MicroPython (rule S5), nor does `viper.CyclicFrame.patch`.
 """
 
 import struct
@@ -65,13 +65,12 @@ class CyclicFrame:
     A value beyond its field's range is cut to the field's width; the receiver's check refuses what is left.
     """
 
-    def __init__(self, message_id, seal=crc.seal):
+    def __init__(self, message_id):
         self.layout = Layout(message_id)
         size = self.layout.size
         self.values = [0] * len(self.layout.fields)
         self.buffer = bytearray(size + frame.OVERHEAD)
         self._body = memoryview(self.buffer)[2 : size + frame.HEAD_SIZE]
-        self._seal = seal
         struct.pack_into("<2sBB", self.buffer, 0, frame.SYNC, size, frame.FORMAT | frame.CYCLIC)
         self._jobs = []
         self._template()
@@ -106,7 +105,7 @@ class CyclicFrame:
             else:
                 buffer[at - 1] = _NEGATIVE_TWO
                 struct.pack_into(">H", buffer, at, -1 - value & 0xFFFF)
-        self._seal(buffer, self._body, len(buffer) - crc.CRC_SIZE)
+        crc.seal(buffer, self._body, len(buffer) - crc.CRC_SIZE)
 
 
 class CyclicReader:

@@ -153,7 +153,7 @@ class Link:
     def stamp(self, cyclic, now):
         """Buffer of a CyclicFrame ready to be written after what take() gave, None without a session.
 
-        Allocates nothing on MicroPython (with crc_viper.Seal). Write it before the next stamp of the same
+        Allocates nothing on MicroPython (viper.CyclicFrame). Write it before the next stamp of the same
         frame.
         """
         if not self.up:
