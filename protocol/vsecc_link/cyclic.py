@@ -2,7 +2,7 @@
 
 The layout follows from the catalogue alone: a field whose range ends below 24 takes one byte, up to 255 two,
 up to 65535 three, beyond that five; a field that may be negative takes three. It is ordinary CBOR to any
-decoder. Once built, `CyclicReader.read` allocates nothing on MicroPython (rule S5), nor does `viper.CyclicFrame.patch`.
+decoder. Once built, `CyclicReader.read` and `viper.CyclicFrame.patch` allocate nothing on MicroPython (rule S5).
 """
 
 import struct
@@ -56,6 +56,25 @@ class Layout:
             self.offsets.append(at)
             at += abs(width)
         self.size = at
+
+    def payload(self, message):
+        """Payload of a checked catalogue tuple in this layout."""
+        out = bytearray(self.head)
+        for index in range(len(self.widths)):
+            width = self.widths[index]
+            value = message[index + 1]
+            if width == _DIRECT:
+                out.append(value)
+            elif width == _ONE:
+                out.append(0x18)
+                out.append(value)
+            elif width == _FOUR:
+                out.extend(struct.pack(">BI", 0x1A, value))
+            elif value >= 0:
+                out.extend(struct.pack(">BH", 0x19, value))
+            else:
+                out.extend(struct.pack(">BH", _NEGATIVE_TWO, -1 - value))
+        return bytes(out)
 
 
 class CyclicFrame:

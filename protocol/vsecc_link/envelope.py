@@ -1,10 +1,12 @@
 """Payload of a frame: CBOR array [message id, fields...] in catalogue order, checked both ways (rule S7)."""
 
-from . import cbor, frame, messages
+from . import cbor, cyclic, frame, messages
 
 HOST = 0
 MCU = 1
 ROLE_NAMES = ("host", "mcu")
+
+_layouts = {}  # message id -> cyclic.Layout, filled when first sent
 
 
 def pack(message, sender):
@@ -12,6 +14,11 @@ def pack(message, sender):
     problem = messages.check(message) or _check_sender(message, sender)
     if problem:
         raise ValueError(problem)
+    if messages.CATALOGUE[message[0]][2] == messages.CYCLIC:
+        layout = _layouts.get(message[0])
+        if layout is None:
+            layout = _layouts[message[0]] = cyclic.Layout(message[0])
+        return layout.payload(message)
     payload = cbor.encode(message)
     if len(payload) > frame.PAYLOAD_MAX:
         raise ValueError(messages.name_of(message[0]) + " is too long")

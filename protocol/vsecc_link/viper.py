@@ -1,6 +1,6 @@
 """CyclicFrame in viper code, MicroPython only: ten times faster and free of any allocation.
 
-`binascii.crc32` returns a heap int whenever the sum needs more than 30 bits; here the sum never leaves registers.
+`binascii.crc32` returns a heap int whenever the sum needs more than 30 bits; here it never leaves registers.
 """
 # ruff: noqa: F821 - ptr8, ptr32 and uint are viper's own types
 

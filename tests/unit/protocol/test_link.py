@@ -4,7 +4,7 @@ import struct
 
 from unit.protocol import wires
 
-from vsecc_link import crc, frame, messages
+from vsecc_link import cbor, crc, frame, messages
 from vsecc_link.cyclic import CyclicFrame, CyclicReader
 from vsecc_link.link import FOREIGN, HOST, MCU, UP, Link, host_hello
 
@@ -408,11 +408,13 @@ def test_watched_message_makes_no_event():
     sender.values[:] = [300, 5, 500]
     mcu.link.receive(host.link.stamp(sender, 50), 50)
     assert grants.count == 1 and grants.message() == (messages.GRANT, 300, 5, 500)
-    host.link.send((messages.GRANT, 3, 1, 500), 50)  # shortest integers: another layout, same message
-    mcu.link.receive(host.link.take()[1], 51)
+    number = 1000  # shortest integers: another layout, same message
+    payload = cbor.encode((messages.GRANT, 3, 1, 500))
+    mcu.link.receive(frame.build(frame.CYCLIC, mcu.link.session[0], number, 1, payload), 51)
     assert grants.count == 2 and grants.values == [3, 1, 500]
     sender.values[:] = [300, 5, 501]
-    mcu.link.receive(host.link.stamp(sender, 52), 52)
+    sender.patch(mcu.link.session[0], number + 1, 1)
+    mcu.link.receive(sender.buffer, 52)
     assert grants.count == 2 and mcu.link.refused == 1
 
 
