@@ -16,7 +16,6 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("demo",): ("vsecc_cli.demo", "a whole simulated station charges a simulated car"),
     ("run",): ("vsecc_cli.run", "the host service"),
     ("replay",): ("vsecc_cli.replay", "play the car of a recorded session against a station"),
-    ("trace",): ("vsecc_cli.trace", "show or convert a recorded trace"),
     ("exi",): ("vsecc_cli.exi", "EXI <-> JSON, a line in, a line out"),
     ("sim", "station"): ("vsecc_cli.sim_station", "host, MCU emulator and neighbours, with a control API"),
     ("sim", "mcu"): ("vsecc_cli.sim_mcu", "the MCU emulator alone"),
