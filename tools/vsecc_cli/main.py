@@ -19,6 +19,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("exi",): ("vsecc_cli.exi", "EXI <-> JSON, a line in, a line out"),
     ("sim", "station"): ("vsecc_cli.sim_station", "host, MCU emulator and neighbours, with a control API"),
     ("sim", "mcu"): ("vsecc_cli.sim_mcu", "the MCU emulator alone"),
+    ("sim", "interpreter"): ("vsecc_cli.sim_interpreter", "which MicroPython runs the firmware"),
     ("sim", "ev"): ("vsecc_cli.sim_ev", "the EV simulator alone"),
     ("bench", "exi"): ("vsecc_bench.exi", "EXI codec beside its peers"),
     ("bench", "link"): ("vsecc_bench.link", "MCU link beside its peers"),
