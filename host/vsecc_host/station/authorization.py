@@ -31,7 +31,8 @@ class LocalAuthorization:
         """A driver presented an identification for these EVSEs; those that wait for one are accepted."""
         accepted = sorted(self._waiting & evses)
         self._waiting -= evses
-        return [AuthorizationDecided(at=now, evse_id=evse, accepted=True, who=f"token {value}") for evse in accepted]
+        who = f"token {value}"
+        return [AuthorizationDecided(at=now, evse_id=evse, accepted=True, who=who) for evse in accepted]
 
     def forget(self, evse_id: int) -> None:
         """The session of this EVSE ended."""

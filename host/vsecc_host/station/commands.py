@@ -14,7 +14,7 @@ class Command:
     evse_id: int
 
 
-# --- to the MCU -------------------------------------------------------------------------------------------------
+# --- to the MCU --------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,7 @@ class SetPilot(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetGrant(Command):
-    """Whether the MCU may close this port's safety relay; the link renews a given grant until told otherwise."""
+    """Whether the MCU may close this port's safety relay; the link renews a grant until told otherwise."""
 
     allowed: bool
 
@@ -51,7 +51,7 @@ class ShowPortLed(Command):
     pattern: int
 
 
-# --- to the power electronics -----------------------------------------------------------------------------------
+# --- to the power electronics ------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +85,12 @@ class PowerReset(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerSupervision(Command):
-    """State of the safety relay, which in hardware is ANDed with the contactor drive (for the internal simulation)."""
+    """State of the safety relay, in hardware ANDed with the contactor drive (for the internal simulation)."""
 
     relay_closed: bool
 
 
-# --- to the V2G service -----------------------------------------------------------------------------------------
+# --- to the V2G service ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,13 +102,13 @@ class PublishView(Command):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptV2g(Command):
-    """Answer SDP and take a connection on this outlet (True from X2 on), or refuse both and close what is open."""
+    """Answer SDP and take a connection on this outlet (from X2 on), or refuse both and close what is open."""
 
     accepted: bool
     cause: Cause = Cause.NONE
 
 
-# --- to people and back ends ------------------------------------------------------------------------------------
+# --- to people and back ends -------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Events the station heart listens to. `at` is monotonic seconds of when it happened, not of when it was told."""
+"""Events the station heart listens to. `at` is monotonic seconds of when it happened, not of the telling."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class EvseEvent(StationEvent):
     evse_id: int
 
 
-# --- MCU link ---------------------------------------------------------------------------------------------------
+# --- MCU link ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class McuLinkUp(StationEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McuLinkLost(StationEvent):
-    """No frame for 500 ms, the transport closed, or the hello was refused (`refused`); `reason` for a person."""
+    """No frame for 500 ms, transport closed, or the hello was refused (`refused`); `reason` for a person."""
 
     reason: str
     refused: bool = False
@@ -55,7 +55,7 @@ class CpStateChanged(EvseEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelayChanged(EvseEvent):
-    """The safety relay of this port opened or closed (contact feedback); `reason` as in vsecc_link.messages."""
+    """The safety relay of this port opened or closed (contact feedback); `reason` is a name of OPEN_NAMES."""
 
     closed: bool
     reason: str
@@ -63,7 +63,7 @@ class RelayChanged(EvseEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PortFaultChanged(EvseEvent):
-    """The MCU latched or released a fault of the port; `fault` is a name of vsecc_link.messages.FAULT_NAMES."""
+    """The MCU latched or released a fault of the port; `fault` is a name of FAULT_NAMES."""
 
     fault: str
     latched: bool
@@ -84,7 +84,7 @@ class McuMeasured(StationEvent):
     values: dict[str, int]
 
 
-# --- V2G --------------------------------------------------------------------------------------------------------
+# --- V2G ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +159,7 @@ class V2gSessionEnded(EvseEvent):
     detail: str = ""
 
 
-# --- power electronics ------------------------------------------------------------------------------------------
+# --- power electronics -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +191,7 @@ class PowerLost(EvseEvent):
     detail: str = ""
 
 
-# --- people and back ends ---------------------------------------------------------------------------------------
+# --- people and back ends ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
