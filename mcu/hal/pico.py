@@ -68,6 +68,7 @@ class Hal:
         """Claim pins and start pilot sampling; relays parked, pilots steady +12 V."""
         self._board = board
         self.board_name = board.NAME
+        self.uart_baud = board.UART_BAUD
         self.boot_id = int.from_bytes(os.urandom(4), "little")
         self._start_relays(board)
         self._pilot = [PWM(Pin(pin), freq=1000, duty_u16=65535) for pin in board.PILOT_PWM]

@@ -14,6 +14,7 @@ class Hal:
         self._has_period = hasattr(board, "pilot_period_us")
         self.board_name = "simulated"
         self.boot_id = board.boot_id()
+        self.uart_baud = getattr(board, "uart_baud", 921600)
 
     def ticks_us(self):
         """Virtual time, wrapped at 2^30 us as on the chip."""

@@ -1,0 +1,308 @@
+"""UART <-> `vsecc_link.Link`: obeys what the host may ask, reports what happened; decides about no relay."""
+
+import sys
+
+from mcu.image import VERSION
+from mcu.ticks import add, diff
+from vsecc_link import messages
+from vsecc_link import ticks as milliseconds
+from vsecc_link.cyclic import CyclicReader
+from vsecc_link.envelope import MCU
+from vsecc_link.link import LOST, MESSAGE, UP, Link
+
+try:
+    from vsecc_link.viper import CyclicFrame
+except (ImportError, SyntaxError):  # CPython, or an interpreter without a native code emitter
+    from vsecc_link.cyclic import CyclicFrame
+
+STATUS_EVERY_US = 20_000
+TELEMETRY_EVERY_US = 200_000
+LINK_TICK_EVERY_US = 4_000
+RESET_DELAY_US = 20_000  # lets the acknowledgement out
+TICKS_HZ = 1_000_000
+CAUSE_COMMANDED = 2  # index into RESET_NAMES
+LOGS_MAX = 8
+_RX_SIZE = 256
+_NOTHING = -1
+_U16 = 0xFFFF
+# What the collector is told: a quarter of the bytes that came (most are in watched frames, which cost next to
+# nothing), and this much for every exchange of messages.
+_TRAFFIC_PER_TAKE = 64
+
+
+def interpreter_text():
+    """Interpreter, version and machine, at most 48 characters."""
+    name = sys.implementation.name
+    version = ".".join([str(number) for number in sys.implementation.version[:3]])
+    return (name + " " + version + " " + getattr(sys.implementation, "_machine", sys.platform))[:48]
+
+
+class HostLink:
+    """One step a cycle; a steady line (grants in, STATUS and TELEMETRY out) allocates nothing."""
+
+    def __init__(self, hal, safety, io_control, image_sha256):
+        self._hal = hal
+        self._safety = safety
+        self._io = io_control
+        self._image_sha256 = image_sha256
+        self._reset_cause = hal.reset_cause()
+        self._catalogue_crc = messages.catalogue_crc()  # takes milliseconds: once
+        self._grant = CyclicReader(messages.GRANT)
+        self.link = Link(MCU, hal.boot_id & _U16, self._hello, hal.uart_baud, self._grant)
+        self.control = None  # set by Control: its counters are reported
+        self.was_up = False
+        self.refused = 0
+        self.traffic = 0
+        self._rx = bytearray(_RX_SIZE)
+        self._pending = b""
+        self._status = CyclicFrame(messages.STATUS)
+        self._telemetry = CyclicFrame(messages.TELEMETRY)
+        self._handlers = {
+            messages.SET_PILOT: self._set_pilot,
+            messages.CLEAR_FAULTS: self._clear_faults,
+            messages.SET_OUTPUTS: self._set_outputs,
+            messages.SET_LOCK: self._set_lock,
+            messages.SET_LED: self._set_led,
+            messages.RESET: self._reset,
+        }
+        self._logs = []
+        self._start_clocks(hal.ticks_us())
+        self._forget_reports()
+
+    def _start_clocks(self, now):
+        self._now = now
+        self._now_ms = 0
+        self._rest_us = 0
+        self._tick_at = self._status_at = self._telemetry_at = now
+        self._reset_at = None
+        self._grants_taken = 0
+        self._grant_stamp = 0
+        self._grant_ticks = 0
+        self._signature = _NOTHING
+
+    def _forget_reports(self):
+        """A new session starts with everything reported afresh."""
+        self._states = [_NOTHING, _NOTHING]
+        self._faults = [0, 0]
+        self._relays = [_NOTHING, _NOTHING, _NOTHING]
+
+    def step(self, now):
+        """Read, obey, report, write; never waits. True when all of it ran."""
+        self._advance(now)
+        count = self._hal.uart_read_into(self._rx)
+        if count:
+            self.traffic += count >> 2
+            self.link.receive(self._rx, self._now_ms, count)
+        if diff(now, self._tick_at) >= 0:
+            self._tick_at = add(now, LINK_TICK_EVERY_US)
+            self.link.tick(self._now_ms)
+        if self._grant.count != self._grants_taken:
+            self._take_grant(now)
+        if self.link.up:
+            self._report(now)
+        if self._pending:
+            self._flush()
+        elif self.link.ready():
+            self._take()
+        if not self._pending:
+            self._send_cyclic(now)
+        if self._reset_at is not None and diff(now, self._reset_at) >= 0:
+            self._hal.reset(CAUSE_COMMANDED)
+        return True
+
+    def log(self, level, text):
+        """A line for the host; beyond a few waiting ones the newest is dropped."""
+        if len(self._logs) < LOGS_MAX:
+            self._logs.append((messages.LOG, self._now, level, text[:120]))
+
+    def _hello(self):
+        """HELLO in catalogue order; asked for at every handshake."""
+        major, minor = messages.PROTOCOL_VERSION
+        return (
+            messages.HELLO,
+            major,
+            minor,
+            self._catalogue_crc,
+            TICKS_HZ,
+            self._image_sha256,
+            VERSION,
+            self._hal.board_name,
+            interpreter_text(),
+            self._reset_cause,
+            self._hal.boot_id,
+            self._now,
+        )
+
+    def _advance(self, now):
+        """Milliseconds for the link, from ticks that wrap."""
+        total = self._rest_us + diff(now, self._now)
+        self._now = now
+        self._now_ms = milliseconds.add(self._now_ms, total // 1000)
+        self._rest_us = total % 1000
+
+    def _take_grant(self, now):
+        """Field order of GRANT: stamp, relays, valid_ms."""
+        grant = self._grant
+        self._grants_taken = grant.count
+        if not self.link.up:
+            return
+        self._grant_stamp = grant.values[0]
+        self._grant_ticks = now
+        self._safety.grant(grant.values[1], grant.values[2], now)
+
+    # ---- what the host says ----
+
+    def _take(self):
+        events, data = self.link.take()
+        self.traffic += _TRAFFIC_PER_TAKE
+        if data:
+            self._write(data)
+        for kind, value in events:
+            if kind == UP:
+                self._on_up()
+            elif kind == LOST:
+                self._safety.lose_host()
+            elif kind == MESSAGE:
+                self._obey(value)
+
+    def _on_up(self):
+        self.was_up = True
+        self._grants_taken = self._grant.count
+        self._forget_reports()
+
+    def _obey(self, message):
+        handler = self._handlers.get(message[0])
+        problem = handler(message) if handler else "not known here"
+        if problem:
+            self.refused += 1
+            self.link.send((messages.REFUSED, message[0], problem[:80]), self._now_ms)
+
+    def _set_pilot(self, message):
+        return self._safety.set_pilot(message[1], message[2], message[3], self._now)
+
+    def _clear_faults(self, message):
+        return self._safety.guards[message[1] - 1].clear_faults(self._now)
+
+    def _set_outputs(self, message):
+        self._io.set_outputs(message[1], message[2])
+
+    def _set_lock(self, message):
+        return self._io.set_lock(message[1], message[2])
+
+    def _set_led(self, message):
+        self._io.set_led(message[1], message[2])
+
+    def _reset(self, _message):
+        self._safety.lose_host()
+        self._reset_at = add(self._now, RESET_DELAY_US)
+
+    # ---- what we say ----
+
+    def _report(self, now):
+        """Reliable messages for whatever differs from what the host was told; a full queue is tried again."""
+        signature = self._current_signature()
+        if signature != self._signature:
+            self._status_at = now
+            self._signature = signature
+        for index in range(2):
+            guard = self._safety.guards[index]
+            if guard.monitor.state != self._states[index]:
+                self._report_state(index, guard.monitor)
+            if guard.faults != self._faults[index]:
+                self._report_fault(index, guard)
+        for index in range(3):
+            relay = self._safety.relays[index]
+            if self._relays[index] != relay.reason << 1 | relay.closed:
+                self._report_relay(index, relay)
+        if self._logs and self.link.send(self._logs[0], self._now_ms):
+            self._logs.pop(0)
+
+    def _current_signature(self):
+        guards = self._safety.guards
+        return self._safety.version() << 6 | guards[0].monitor.state << 3 | guards[1].monitor.state
+
+    def _report_state(self, index, monitor):
+        reported = self._states[index]
+        previous = monitor.previous if reported == _NOTHING else reported
+        ticks, state = monitor.changed_ticks, monitor.state
+        levels = (monitor.high_mv, monitor.low_mv)
+        if self.link.send((messages.CP_STATE, ticks, index + 1, state, previous) + levels, self._now_ms):
+            self._states[index] = state
+
+    def _report_fault(self, index, guard):
+        for fault in range(len(messages.FAULT_NAMES)):
+            bit = 1 << fault
+            if (guard.faults ^ self._faults[index]) & bit:
+                latched = guard.faults & bit != 0
+                event = (messages.FAULT, guard.fault_ticks, index + 1, fault, latched)
+                if self.link.send(event, self._now_ms):
+                    self._faults[index] ^= bit
+
+    def _report_relay(self, index, relay):
+        event = (messages.RELAY_STATE, relay.changed_ticks, index + 1, relay.closed, relay.reason)
+        if self.link.send(event, self._now_ms):
+            self._relays[index] = relay.reason << 1 | relay.closed
+
+    def _send_cyclic(self, now):
+        if diff(now, self._status_at) >= 0:
+            self._status_at = add(now, STATUS_EVERY_US)
+            self._fill_status(now)
+            self._stamp(self._status)
+        elif diff(now, self._telemetry_at) >= 0:
+            self._telemetry_at = add(now, TELEMETRY_EVERY_US)
+            self._fill_telemetry(now)
+            self._stamp(self._telemetry)
+
+    def _stamp(self, cyclic):
+        buffer = self.link.stamp(cyclic, self._now_ms)
+        if buffer is not None:
+            self._write(buffer)
+
+    def _write(self, data):
+        """What does not fit at once is kept; nothing else is written before it is out."""
+        taken = self._hal.uart_write(data, len(data))
+        if taken < len(data):
+            self._pending = bytes(data[taken:])
+
+    def _flush(self):
+        taken = self._hal.uart_write(self._pending, len(self._pending))
+        if taken:
+            self._pending = self._pending[taken:]
+
+    def _fill_status(self, now):
+        """Catalogue order of STATUS."""
+        values = self._status.values
+        values[0] = now
+        values[1] = self._grant_stamp
+        values[2] = self._grant_ticks
+        values[3] = self._safety.relays_closed()
+        values[4] = self._safety.relays_driven()
+        at = 5
+        for guard in self._safety.guards:
+            monitor = guard.monitor
+            values[at] = monitor.state
+            values[at + 1] = monitor.high_mv
+            values[at + 2] = monitor.low_mv
+            values[at + 3] = guard.driver.duty_permille
+            values[at + 4] = guard.faults
+            values[at + 5] = guard.proximity_mv
+            at += 6
+
+    def _fill_telemetry(self, now):
+        """Catalogue order of TELEMETRY; counters wrap at 16 bits, times are cut there."""
+        values = self._telemetry.values
+        control, io, link = self.control, self._io, self.link
+        values[0] = now
+        values[1] = io.digital_inputs
+        values[2] = self._hal.dip_switches()
+        values[3] = io.supply_mv
+        values[4] = io.analog_mv[0]
+        values[5] = io.analog_mv[1]
+        values[6] = min(control.cycle_max_us, _U16)
+        values[7] = control.cycle_overruns & _U16
+        values[8] = min(control.collect_max_us, _U16)
+        values[9] = min(control.heap_free_kib, _U16)
+        values[10] = link.parser.good & _U16
+        values[11] = link.parser.bad & _U16
+        values[12] = (link.refused + self.refused) & _U16
+        values[13] = link.repeats & _U16

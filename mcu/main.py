@@ -1,0 +1,67 @@
+"""Wiring only: board, hardware, guards, link, loop. On the device: `from mcu.main import main; main()`."""
+
+import sys
+
+import mcu
+import vsecc_link
+from mcu import image
+from mcu.control import Control
+from mcu.cp_control import CpMonitor, PilotDriver
+from mcu.host_link import HostLink
+from mcu.io_control import IoControl
+from mcu.safety import PortGuard, Relay, Safety
+
+CAUSE_FATAL = 3  # index into vsecc_link.messages.RESET_NAMES
+
+
+def make_safety(hal):
+    """Both guards and the spare relay over one hardware."""
+    guards = []
+    for port in (1, 2):
+        monitor = CpMonitor()
+        driver = PilotDriver(hal, port, monitor)
+        guards.append(PortGuard(monitor, driver, Relay(hal, port), 1 << port - 1))
+    return Safety(guards, Relay(hal, 3))
+
+
+def make_control(hal, image_sha256=None, collect=None):
+    """The whole program over one hardware, ready to run; nothing moves before `run` or `cycle`."""
+    if image_sha256 is None:
+        image_sha256 = image.slot_digest(mcu, vsecc_link)
+    safety = make_safety(hal)
+    io_control = IoControl(hal, safety, hal.ticks_us())
+    link = HostLink(hal, safety, io_control, image_sha256)
+    return Control(hal, safety, io_control, link, collect)
+
+
+def run(hal):
+    """Run for ever; whatever escapes the loop drops the relays and restarts the chip."""
+    try:
+        make_control(hal).run()
+    except (SystemExit, KeyboardInterrupt):  # the simulated reset, and a person at the console
+        make_safe(hal)
+        raise
+    except BaseException as error:
+        make_safe(hal)
+        sys.print_exception(error) if hasattr(sys, "print_exception") else sys.excepthook(*_parts(error))
+        hal.reset(CAUSE_FATAL)
+
+
+def make_safe(hal):
+    """Relays open, pilots steady -12 V (rule S4)."""
+    for relay in (1, 2, 3):
+        hal.relay_drop(relay)
+    for port in (1, 2):
+        hal.pilot_drive(port, 0)
+
+
+def _parts(error):
+    return type(error), error, error.__traceback__
+
+
+def main():
+    """Entry on the chip: the board follows from what the interpreter says it runs on."""
+    from mcu.boards import choose
+    from mcu.hal.pico import Hal
+
+    run(Hal(choose(sys.implementation._machine)))

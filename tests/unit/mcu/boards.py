@@ -1,0 +1,175 @@
+"""Boards for the tests: exact virtual time, one settable pilot per port, relays that follow after a delay."""
+
+from mcu.hal.sim import Hal
+from mcu.main import make_control
+
+LEVEL_MV = {"A": 12000, "B": 9000, "C": 6000, "D": 3000, "E": 0}
+CONTACT_US = 5000
+KEEP_ALIVE_US = 19_100
+SAMPLES = 100
+
+
+class FakeBoard:
+    """What `hal/sim.py` asks for; a test changes its attributes between cycles."""
+
+    def __init__(self, start_us=0):
+        self.time_us = start_us
+        self.duty = [0, 0, 0]
+        self.level_mv = [0, 12000, 12000]
+        self.low_mv = [0, -12000, -12000]
+        self.period_us = [0, 1000, 1000]
+        self.counts = [None, None, None]  # overrides the sample counts
+        self.pp_mv = [0, 3700, 3700]
+        self.fed_at = [None] * 4
+        self.feeds = [0] * 4
+        self.contact = [None] * 4  # overrides the feedback
+        self.dip = 0
+        self.inputs = 0
+        self.outputs = 0
+        self.leds = [0, 0, 0, 0]
+        self.locks = [None, None, None]
+        self.received = b""
+        self.sent = bytearray()
+        self.uart_room = 1 << 20
+        self.watchdog_fed = 0
+        self.reset_with = None
+        self.price_us = 0  # time one cycle takes
+        self.changes = []  # (time, what) in order: pilot drives and relay edges
+
+    def now_us(self):
+        return self.time_us
+
+    def idle_until_us(self, time_us):
+        self.time_us = max(self.time_us, time_us)
+
+    def pilot_drive(self, port, permille):
+        self.duty[port] = permille
+        self.changes.append((self.time_us, "pilot", port, permille))
+
+    def pilot_levels(self, port):
+        self.time_us += self.price_us
+        if self.counts[port] is not None:
+            high, low = self.counts[port]
+        else:
+            high = self.duty[port] * SAMPLES // 1000
+            low = SAMPLES - high
+        return (self.level_mv[port] if high else 0, self.low_mv[port] if low else 0, high, low)
+
+    def pilot_period_us(self, port):
+        return self.period_us[port] if 0 < self.duty[port] < 1000 else 0
+
+    def proximity_mv(self, port):
+        return self.pp_mv[port]
+
+    def relay_feed(self, relay):
+        if self.fed_at[relay] is None:
+            self.changes.append((self.time_us, "close", relay))
+        self.fed_at[relay] = self.time_us
+        self.feeds[relay] += 1
+
+    def relay_drop(self, relay):
+        if self.fed_at[relay] is not None:
+            self.changes.append((self.time_us, "open", relay))
+        self.fed_at[relay] = None
+
+    def relay_output(self, relay):
+        """Is the pump still toggling?"""
+        fed = self.fed_at[relay]
+        return fed is not None and self.time_us - fed <= KEEP_ALIVE_US
+
+    def relay_feedback(self, relay):
+        if self.contact[relay] is not None:
+            return self.contact[relay]
+        return self.relay_output(relay)
+
+    def uart_read(self):
+        data = self.received
+        self.received = b""
+        return data
+
+    def uart_write(self, data):
+        taken = min(len(data), self.uart_room)
+        self.sent.extend(data[:taken])
+        return taken
+
+    def watchdog_feed(self):
+        self.watchdog_fed += 1
+
+    def digital_inputs(self):
+        return self.inputs
+
+    def dip_switches(self):
+        return self.dip
+
+    def digital_outputs(self, values):
+        self.outputs = values
+
+    def led(self, index, pattern):
+        self.leds[index] = pattern
+
+    def lock(self, port, locked):
+        self.locks[port] = locked
+
+    def supply_mv(self):
+        return 24000
+
+    def analog_mv(self, index):
+        return 1000 * index
+
+    def reset_cause(self):
+        return 0
+
+    def boot_id(self):
+        return 0x12345678
+
+    def reset(self, cause):
+        self.reset_with = cause
+        raise SystemExit(cause)
+
+
+class Bench:
+    """The whole program on a fake board, stepped cycle by cycle."""
+
+    def __init__(self, start_us=0, collect=None):
+        self.board = FakeBoard(start_us)
+        self.hal = Hal(self.board)
+        self.control = make_control(self.hal, b"\x00" * 32, collect or _no_collect)
+        self.link = self.control._link
+        self.safety = self.control._safety
+        self.control._deadline = self.hal.ticks_us()
+
+    def cycles(self, count):
+        """Run that many cycles of 1 ms."""
+        for _ in range(count):
+            self.control.cycle()
+            self.control.wait()
+
+    def plug(self, port, letter):
+        """What the vehicle puts on the pilot."""
+        self.board.level_mv[port] = LEVEL_MV[letter]
+        if letter == "E":
+            self.board.low_mv[port] = 0
+            self.board.counts[port] = (SAMPLES, 0)
+        else:
+            self.board.low_mv[port] = -12000
+            self.board.counts[port] = None
+
+    def grant(self, relays, valid_ms=500):
+        """As the link hands it over."""
+        self.safety.grant(relays, valid_ms, self.hal.ticks_us())
+
+    def charge(self, port=1):
+        """Bring a port to C with its relay closed."""
+        self.plug(port, "B")
+        self.cycles(25)
+        self.safety.set_pilot(port, 1, 50, self.hal.ticks_us())
+        self.cycles(25)
+        self.plug(port, "C")
+        self.cycles(25)
+        self.grant(1 << port - 1)
+        self.cycles(20)
+        assert self.safety.relays[port - 1].driven and self.safety.relays[port - 1].closed
+
+
+def _no_collect():
+    pass
