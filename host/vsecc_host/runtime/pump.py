@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 E_co = TypeVar("E_co", covariant=True)
 E = TypeVar("E")
@@ -27,14 +28,24 @@ class Machine(Protocol[E_co]):
 
 
 class Pump:
-    """Runs one machine: call `feed` with bytes and `poke` after every verb called on the machine directly."""
+    """Runs one machine: call `feed` with bytes and `poke` after every verb called on the machine directly.
+
+    `settled` is called at the end of every round, also of those a timer began. Delivering may poke again.
+    """
 
     def __init__(
-        self, machine: Machine[E], write: Callable[[bytes], None], deliver: Callable[[E], None]
+        self,
+        machine: Machine[E],
+        write: Callable[[bytes], None],
+        deliver: Callable[[E], None],
+        settled: Callable[[], None] | None = None,
     ) -> None:
         self._machine = machine
         self._write = write
-        self._deliver = deliver
+        self._deliver: Callable[[Any], None] = deliver
+        self._settled = settled
+        self._waiting: deque[Any] = deque()
+        self._delivering = False
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
@@ -49,15 +60,26 @@ class Pump:
         events, data = self._machine.take()
         if data:
             self._write(data)
-        for event in events:
-            self._deliver(event)
+        self._waiting.extend(events)
+        if not self._delivering:
+            self._deliver_in_order()
         self._schedule()
+        if self._settled is not None:
+            self._settled()
 
     def close(self) -> None:
         """Stop the timer; the machine is not touched any more."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._timer_at = None
+
+    def _deliver_in_order(self) -> None:
+        self._delivering = True
+        try:
+            while self._waiting:
+                self._deliver(self._waiting.popleft())
+        finally:
+            self._delivering = False
 
     def _schedule(self) -> None:
         deadline = self._machine.next_deadline()

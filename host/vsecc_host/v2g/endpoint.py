@@ -1,0 +1,157 @@
+"""Where a car finds us: the sockets of one outlet, on the modem's interface or, simulated, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import struct
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from ipaddress import IPv6Address
+from pathlib import Path
+from random import SystemRandom
+from urllib.parse import urlsplit
+
+from vsecc_host.v2g import sdp
+
+FIRST_PORT, LAST_PORT = (
+    49152,
+    65535,
+)  # some cars reject lower ones; Linux' own range begins lower
+_PORT_ATTEMPTS = 50
+_BACKLOG = 16  # one car at a time; the rest is refused as soon as the loop runs
+_POLL_S = 0.2  # while an interface has no usable address yet (duplicate address detection takes about 2 s)
+
+Address = tuple[str, int] | tuple[str, int, int, int]
+
+
+class EndpointError(OSError):
+    """The endpoint's URL is wrong or its interface cannot be used; the text is for a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Open sockets; `scope_id` is the interface index, 0 on loopback."""
+
+    listener: socket.socket
+    discovery: socket.socket
+    address: bytes  # packed IPv6 address told in the SDP response
+    port: int
+    scope_id: int
+    sdp_address: tuple[str, int]
+
+    def accepts(self, source: Address) -> bool:
+        """Link-local sources on the modem's interface only; on loopback everybody."""
+        if not self.scope_id:
+            return True
+        host = source[0].partition("%")[0]
+        return len(source) == 4 and source[3] == self.scope_id and IPv6Address(host).is_link_local
+
+    def close(self) -> None:
+        """Close both sockets."""
+        self.listener.close()
+        self.discovery.close()
+
+
+async def open_endpoint(url: str, wait_s: float) -> Endpoint:
+    """Listener first, discovery after it; waits up to `wait_s` for the interface's link-local address."""
+    parts = urlsplit(url)
+    if parts.scheme == "sim":
+        return _open_loopback()
+    if parts.scheme != "iface" or not parts.netloc:
+        raise EndpointError(f"V2G endpoint {url!r}: expected sim:// or iface://NAME")
+    loop = asyncio.get_running_loop()
+    give_up_at = loop.time() + wait_s
+    while True:
+        try:
+            return _open_interface(parts.netloc)
+        except OSError as error:
+            if loop.time() >= give_up_at:
+                raise EndpointError(f"V2G endpoint {url}: {error}") from error
+        await asyncio.sleep(_POLL_S)
+
+
+def link_local_address(interface: str, table: Path = Path("/proc/net/if_inet6")) -> str:
+    """The interface's link-local address; OSError while it has none that is usable."""
+    tentative_or_failed = 0x40 | 0x08
+    try:
+        lines = table.read_text().splitlines()
+    except FileNotFoundError:
+        raise OSError(errno.EAFNOSUPPORT, "this machine has no IPv6") from None
+    for line in lines:
+        address, _index, _prefix, _scope, flags, name = line.split()
+        packed = IPv6Address(bytes.fromhex(address))
+        if name == interface and packed.is_link_local and not int(flags, 16) & tentative_or_failed:
+            return str(packed)
+    raise OSError(errno.EADDRNOTAVAIL, f"interface {interface} has no usable link-local address")
+
+
+def _open_interface(name: str) -> Endpoint:
+    address = link_local_address(name)
+    scope_id = socket.if_nametoindex(name)
+    with ExitStack() as opened:
+        listener = _listen(socket.AF_INET6, lambda port: (address, port, 0, scope_id), opened)
+        discovery = opened.enter_context(_socket(socket.AF_INET6, socket.SOCK_DGRAM))
+        # Bound to group and interface: the kernel itself keeps other interfaces' requests away.
+        discovery.bind((sdp.MULTICAST_GROUP, sdp.PORT, 0, scope_id))
+        membership = IPv6Address(sdp.MULTICAST_GROUP).packed + struct.pack("@I", scope_id)
+        discovery.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, membership)
+        opened.pop_all()
+    return Endpoint(
+        listener=listener,
+        discovery=discovery,
+        address=IPv6Address(address).packed,
+        port=listener.getsockname()[1],
+        scope_id=scope_id,
+        sdp_address=(f"{sdp.MULTICAST_GROUP}%{name}", sdp.PORT),
+    )
+
+
+def _open_loopback() -> Endpoint:
+    try:
+        return _open_local(socket.AF_INET6, "::1")
+    except OSError:
+        return _open_local(socket.AF_INET, "127.0.0.1")  # containers without IPv6
+
+
+def _open_local(family: socket.AddressFamily, host: str) -> Endpoint:
+    with ExitStack() as opened:
+        listener = _listen(family, lambda port: (host, port), opened)
+        discovery = opened.enter_context(_socket(family, socket.SOCK_DGRAM))
+        discovery.bind((host, 0))
+        opened.pop_all()
+    mapped = host if family == socket.AF_INET6 else f"::ffff:{host}"
+    return Endpoint(
+        listener=listener,
+        discovery=discovery,
+        address=IPv6Address(mapped).packed,
+        port=listener.getsockname()[1],
+        scope_id=0,
+        sdp_address=(host, discovery.getsockname()[1]),
+    )
+
+
+def _socket(family: socket.AddressFamily, kind: socket.SocketKind) -> socket.socket:
+    made = socket.socket(family, kind)
+    made.setblocking(False)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return made
+
+
+def _listen(
+    family: socket.AddressFamily, address: Callable[[int], Address], opened: ExitStack
+) -> socket.socket:
+    """A listening socket on a port of our own choice."""
+    listener = opened.enter_context(_socket(family, socket.SOCK_STREAM))
+    choice = SystemRandom()
+    for attempt in range(_PORT_ATTEMPTS):
+        try:
+            listener.bind(address(choice.randint(FIRST_PORT, LAST_PORT)))
+            break
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or attempt == _PORT_ATTEMPTS - 1:
+                raise
+    listener.listen(_BACKLOG)
+    return listener

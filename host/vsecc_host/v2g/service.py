@@ -1,0 +1,307 @@
+"""asyncio shell of one outlet's V2G side: SDP, the TCP listener and the one connection that is served."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from typing import cast
+
+from vsecc_host.runtime.pump import Pump
+from vsecc_host.runtime.trace import Trace
+from vsecc_host.station.events import StationEvent
+from vsecc_host.station.values import Cause, EvseView
+from vsecc_host.v2g import sdp, v2gtp
+from vsecc_host.v2g.config import V2gConfig
+from vsecc_host.v2g.endpoint import Address, Endpoint, open_endpoint
+from vsecc_host.v2g.machine import V2gConnection
+
+__all__ = ["V2gConfig", "V2gService"]
+
+logger = logging.getLogger(__name__)
+
+READ_SIZE = 4096  # bytes per turn of the loop: bounds how long one chatty client can hold it
+WRITE_LIMIT = 16_384  # bytes a client may leave unread; answers are below 100 bytes, so this one never reads
+
+OnEvent = Callable[[StationEvent, int], None]
+
+
+def new_session_id() -> bytes:
+    """Eight random bytes, never all zero (DIN 70121 8.4.1: zero means no session)."""
+    while True:
+        session_id = secrets.token_bytes(8)
+        if any(session_id):
+            return session_id
+
+
+class V2gService:
+    """Serves the cars of one outlet, one at a time."""
+
+    def __init__(
+        self, *, evse_id: int, trace: Trace, on_event: OnEvent, config: V2gConfig, endpoint: str | None = None
+    ) -> None:
+        self.evse_id = evse_id
+        self.trace = trace
+        self.on_event = on_event
+        self.config = config
+        self.view: EvseView | None = None
+        self._url = endpoint if endpoint is not None else config.endpoint
+        self._endpoint: Endpoint | None = None
+        self._server: asyncio.Server | None = None
+        self._discovery: asyncio.DatagramTransport | None = None
+        self._accepted = False
+        self._car: CarLink | None = None
+        self._leaving: set[CarLink] = set()
+
+    async def start(self) -> None:
+        """Listen, then answer discovery; OSError when the endpoint cannot be used."""
+        loop = asyncio.get_running_loop()
+        endpoint = await open_endpoint(self._url, self.config.interface_wait_s)
+        self._endpoint = endpoint
+        self._server = await loop.create_server(lambda: CarLink(self), sock=endpoint.listener)
+        transport, _ = await loop.create_datagram_endpoint(lambda: Discovery(self), sock=endpoint.discovery)
+        self._discovery = transport
+        logger.info("EVSE %d: V2G on %s, TCP port %d", self.evse_id, self._url, endpoint.port)
+
+    async def stop(self) -> None:
+        """End what runs and close every socket."""
+        self._accepted = False
+        if self._car is not None:
+            self._car.end(Cause.STATION_STOPPED)
+        if self._discovery is not None:
+            self._discovery.close()
+        if self._server is not None:
+            self._server.close()
+        for car in [*self._leaving, *([self._car] if self._car is not None else [])]:
+            car.abort()
+        await asyncio.sleep(0)  # lets the transports run their closing callbacks
+
+    @property
+    def sdp_address(self) -> tuple[str, int]:
+        """Where a car's SDP request goes: the multicast group, or a loopback address when simulated."""
+        if self._endpoint is None:
+            raise RuntimeError("the V2G service is not started")
+        return self._endpoint.sdp_address
+
+    @property
+    def tcp_port(self) -> int:
+        """The port told in the SDP response."""
+        if self._endpoint is None:
+            raise RuntimeError("the V2G service is not started")
+        return self._endpoint.port
+
+    def update(self, view: EvseView) -> None:
+        """The truth about the outlet changed."""
+        self.view = view
+        if self._car is not None:
+            self._car.update(view)
+
+    def accept(self, accepted: bool, cause: Cause = Cause.NONE) -> None:
+        """Answer SDP and take a connection, or refuse both and end what runs with `cause`."""
+        self._accepted = accepted
+        if not accepted and self._car is not None:
+            self._car.end(cause)
+
+    # --- called by the transports -------------------------------------------------------------------------
+
+    def discover(self, datagram: bytes, source: Address) -> bytes | None:
+        """The answer to a datagram, None for silence."""
+        endpoint = self._endpoint
+        if endpoint is None or not self._accepted or not endpoint.accepts(source):
+            return None
+        request = sdp.decode_request(datagram)
+        if request is None:
+            return None
+        cause = self.trace.new_cause()
+        response = sdp.SdpResponse(endpoint.address, endpoint.port, sdp.answer_security(request, tls=False))
+        answer = sdp.encode_response(response)
+        self.trace.frame(layer="sdp", direction="rx", raw=datagram, cause=cause, evse_id=self.evse_id)
+        self.trace.frame(layer="sdp", direction="tx", raw=answer, cause=cause, evse_id=self.evse_id)
+        logger.debug(
+            "EVSE %d: SDP %s from %s, answered port %d", self.evse_id, request, source, endpoint.port
+        )
+        return answer
+
+    def admit(self, car: CarLink, source: Address) -> V2gConnection | None:
+        """The machine for a new connection; None when it must be closed."""
+        if (
+            self.view is None
+            or not self._accepted
+            or self._endpoint is None
+            or not self._endpoint.accepts(source)
+        ):
+            return None
+        if self._car is not None:
+            if self._car.open:
+                logger.info("EVSE %d: second connection from %s refused", self.evse_id, source)
+                return None
+            self._car.abort()  # its session is over, it only waited for the EV to close
+        self._car = car
+        self._leaving.add(car)
+        return V2gConnection(
+            evse_id=self.evse_id,
+            view=self.view,
+            now=asyncio.get_running_loop().time(),
+            protocols=self.config.protocols,
+            session_ids=new_session_id,
+            frame_seen=car.frame_seen,
+        )
+
+    def gone(self, car: CarLink) -> None:
+        """The connection is closed."""
+        self._leaving.discard(car)
+        if self._car is car:
+            self._car = None
+
+
+class Discovery(asyncio.DatagramProtocol):
+    """The SDP socket."""
+
+    def __init__(self, service: V2gService) -> None:
+        self._service = service
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ready."""
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: Address) -> None:
+        """Answer to the source, every time; a full socket drops the answer and the EV asks again."""
+        answer = self._service.discover(data, addr)
+        if answer is not None and self._transport is not None:
+            self._transport.sendto(answer, addr)
+
+    def error_received(self, exc: Exception) -> None:
+        """An ICMP error for an earlier answer: the car left."""
+        logger.debug("SDP: %s", exc)
+
+
+class CarLink(asyncio.BufferedProtocol):
+    """One TCP connection: bytes and timers to the machine, answers out first, then events, one cause id."""
+
+    def __init__(self, service: V2gService) -> None:
+        self._service = service
+        self._buffer = bytearray(READ_SIZE)
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._machine: V2gConnection | None = None
+        self._pump: Pump | None = None
+        self._cause = 0
+
+    @property
+    def open(self) -> bool:
+        """A session may still run here."""
+        return self._machine is not None and self._machine.closing is None
+
+    # --- asyncio ------------------------------------------------------------------------------------------
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Admitted or closed at once."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._machine = self._service.admit(self, transport.get_extra_info("peername"))
+        if self._machine is None:
+            self._transport.abort()
+            return
+        self._transport.set_write_buffer_limits(high=WRITE_LIMIT)
+        self._cause = self._service.trace.new_cause()
+        self._pump = Pump(self, self._write, self._deliver, settled=self._close_when_due)
+        self._pump.poke()
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        """One fixed buffer: no allocation per read, at most READ_SIZE bytes per turn."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes arrived."""
+        if self._pump is not None:
+            self._pump.feed(bytes(self._buffer[:nbytes]))
+
+    def eof_received(self) -> bool:
+        """The EV closed its half; so do we."""
+        return False
+
+    def pause_writing(self) -> None:
+        """The client does not read its answers."""
+        if self._machine is not None and self._pump is not None:
+            self._machine.close_requested(
+                Cause.EV_PROTOCOL_ERROR, self._loop.time(), detail="does not read its answers"
+            )
+            self._loop.call_soon(self._poke_and_abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone, whoever closed it."""
+        if self._machine is not None and self._pump is not None:
+            self._machine.disconnected(self._loop.time(), detail=str(exc) if exc else "")
+            self._pump.poke()
+            self._pump.close()
+        self._service.gone(self)
+
+    # --- the service --------------------------------------------------------------------------------------
+
+    def update(self, view: EvseView) -> None:
+        """A waiting request may have its answer now; it keeps the cause of the request."""
+        if self._machine is not None and self._pump is not None:
+            self._machine.update(view, self._loop.time())
+            self._pump.poke()
+
+    def end(self, cause: Cause) -> None:
+        """The station wants this connection gone."""
+        if self._machine is not None and self._pump is not None:
+            self._machine.close_requested(cause, self._loop.time())
+            self._pump.poke()
+
+    def abort(self) -> None:
+        """Close without waiting for anything."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def frame_seen(self, direction: str, raw: bytes) -> None:
+        """Record a whole message as it crosses the border."""
+        self._service.trace.frame(
+            layer="v2gtp", direction=direction, raw=raw, cause=self._cause, evse_id=self._service.evse_id
+        )
+        if logger.isEnabledFor(logging.DEBUG):
+            logger.debug("%s %s", "<" if direction == "rx" else ">", raw.hex())
+
+    # --- the machine, under a cause id of its own for everything that enters ------------------------------
+
+    def receive(self, data: bytes, now: float) -> None:
+        """Bytes under a new cause id."""
+        self._cause = self._service.trace.new_cause()
+        if self._machine is not None:
+            self._machine.receive(data, now)
+
+    def tick(self, now: float) -> None:
+        """A deadline under a new cause id."""
+        self._cause = self._service.trace.new_cause()
+        if self._machine is not None:
+            self._machine.tick(now)
+
+    def next_deadline(self) -> float | None:
+        """As the machine."""
+        return self._machine.next_deadline() if self._machine is not None else None
+
+    def take(self) -> tuple[list[StationEvent], bytes]:
+        """As the machine."""
+        return self._machine.take() if self._machine is not None else ([], b"")
+
+    def _write(self, data: bytes) -> None:
+        assert self._transport is not None
+        if self._transport.is_closing():
+            return
+        for message in v2gtp.split(data):
+            self._transport.write(message)
+
+    def _deliver(self, event: StationEvent) -> None:
+        self._service.on_event(event, self._cause)
+
+    def _close_when_due(self) -> None:
+        closing = self._machine.closing if self._machine is not None else None
+        if closing is not None and closing <= self._loop.time() and self._transport is not None:
+            self._transport.close()
+
+    def _poke_and_abort(self) -> None:
+        if self._pump is not None:
+            self._pump.poke()
+        self.abort()
