@@ -2,7 +2,7 @@
 
 The layout follows from the catalogue alone: a field whose range ends below 24 takes one byte, up to 255 two,
 up to 65535 three, beyond that five; a field that may be negative takes three. It is ordinary CBOR to any
-decoder. Once built, `CyclicReader.read` and `viper.CyclicFrame.patch` allocate nothing on MicroPython (rule S5).
+decoder. Once built, neither `CyclicReader.read` nor `viper.CyclicFrame.patch` allocates on MicroPython (S5).
 """
 
 import struct
