@@ -12,7 +12,7 @@ _EPSILON = 1e-6  # of one step: 0.3 * 1000 is 299.99999999999994 and means 300
 
 
 def scaled(value: float) -> tuple[int, int]:
-    """(multiplier, value), smallest multiplier that fits, rounded down; clamped to the range, 0 if not finite."""
+    """(multiplier, value): smallest multiplier that fits, rounded down, clamped; 0 if not finite."""
     if not isfinite(value):
         return _LOWEST, 0
     for multiplier in range(_LOWEST, _HIGHEST + 1):

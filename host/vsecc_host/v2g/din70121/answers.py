@@ -39,7 +39,7 @@ def watts(value: float) -> m.PhysicalValue:
 
 
 def evseid_bytes(evseid: str) -> bytes:
-    """EVSEID on the wire: DIN form (+49*89*6360) packed as digits, ISO form as ASCII, 00 when there is none."""
+    """EVSEID on the wire: the DIN form (+49*89*6360) as packed digits, the ISO form as ASCII, else 00."""
     if not evseid:
         return b"\0"
     if evseid.startswith("+"):
