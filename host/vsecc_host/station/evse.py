@@ -63,10 +63,8 @@ class EvseMachine:
 
     def _finish(self, now: float) -> list[Command]:
         self._settle(now)
-        state = self._state
-        if state.reports or state.out or self._view.power is not state.power:
-            self._publish()
-        commands, state.out = state.out, []
+        self._publish()
+        commands, self._state.out = self._state.out, []
         return commands
 
     def _settle(self, now: float) -> None:
