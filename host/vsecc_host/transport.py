@@ -54,7 +54,7 @@ async def open_stream(url: str, protocol_factory: Callable[[], P]) -> tuple[asyn
 
 
 def abandon(transport: asyncio.Transport) -> None:
-    """Close at once. pyserial-asyncio would wait inside the loop for unsent bytes: they are discarded before."""
+    """Close at once. pyserial-asyncio waits inside the loop for unsent bytes: they are discarded."""
     port = transport.get_extra_info("serial")
     if port is not None:
         if transport.is_closing():  # a second abort would report the end twice

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vsecc_host.mcu_link.clock_relation import ticks_diff
 from vsecc_host.mcu_link.messages import CpStateMessage, FaultMessage, McuStatus, RelayMessage, name_in
 from vsecc_host.station.events import CpStateChanged, EvseEvent, PortFaultChanged, RelayChanged
 from vsecc_host.station.values import CpState
@@ -21,56 +20,59 @@ class PortState:
 
     def __init__(self, evse_id: int) -> None:
         self.evse_id = evse_id
-        self._cp: CpState | None = None
+        self._cp = CpState.UNKNOWN
         self._relay: bool | None = None
         self._faults = 0  # kept over a lost link: what was released meanwhile is reported
-        self._newest: dict[str, int] = {}
+        self._repaired_at: dict[str, float] = {}
         self._doubts: dict[str, int] = {}
 
     def link_up(self) -> None:
         """A new session: everything is reported anew."""
-        self._cp = None
+        self._cp = CpState.UNKNOWN
         self._relay = None
-        self._newest.clear()
+        self._repaired_at.clear()
         self._doubts.clear()
 
     def on_cp(self, message: CpStateMessage, to_host_time: ToHostTime) -> list[EvseEvent]:
         """A pilot report."""
-        if self._outdated("cp", message.ticks_us):
+        at = to_host_time(message.ticks_us)
+        if self._outdated("cp", at):
             return []
-        return self._set_cp(message.state, message.high_mv, message.low_mv, to_host_time(message.ticks_us))
+        return self._set_cp(message.state, message.high_mv, message.low_mv, at)
 
     def on_relay(self, message: RelayMessage, to_host_time: ToHostTime) -> list[EvseEvent]:
         """A relay report."""
-        if self._outdated("relay", message.ticks_us):
+        at = to_host_time(message.ticks_us)
+        if self._outdated("relay", at):
             return []
-        return self._set_relay(message.closed, message.reason, to_host_time(message.ticks_us))
+        return self._set_relay(message.closed, message.reason, at)
 
     def on_fault(self, message: FaultMessage, to_host_time: ToHostTime) -> list[EvseEvent]:
         """A fault report."""
-        if self._outdated(f"fault{message.fault}", message.ticks_us):
+        at = to_host_time(message.ticks_us)
+        if self._outdated(f"fault{message.fault}", at):
             return []
-        return self._set_fault(message.fault, message.latched, to_host_time(message.ticks_us))
+        return self._set_fault(message.fault, message.latched, at)
 
     def on_status(self, status: McuStatus, to_host_time: ToHostTime) -> list[EvseEvent]:
         """The cyclic snapshot: what differs from the reports for three in a row is taken from here."""
         port = status.ports[self.evse_id - 1]
         closed = bool(status.relays_closed >> (self.evse_id - 1) & 1)
-        ticks = status.ticks_us
+        at = to_host_time(status.ticks_us)
         events: list[EvseEvent] = []
-        if self._confirmed("cp", port.cp_state != self._cp, ticks):
-            events += self._set_cp(port.cp_state, port.high_mv, port.low_mv, to_host_time(ticks))
-        if self._confirmed("relay", closed != self._relay, ticks):
-            events += self._set_relay(closed, "as the status says", to_host_time(ticks))
+        if self._confirmed("cp", port.cp_state != self._cp, at):
+            events += self._set_cp(port.cp_state, port.high_mv, port.low_mv, at)
+        if self._confirmed("relay", closed != self._relay, at):
+            events += self._set_relay(closed, "as the status says", at)
         if not self._faults and not port.faults:
             return events
         for bit in range(8):
             latched = bool(port.faults >> bit & 1)
-            if self._confirmed(f"fault{bit}", latched != bool(self._faults >> bit & 1), ticks):
-                events += self._set_fault(bit, latched, to_host_time(ticks))
+            if self._confirmed(f"fault{bit}", latched != bool(self._faults >> bit & 1), at):
+                events += self._set_fault(bit, latched, at)
         return events
 
-    def _confirmed(self, what: str, differs: bool, ticks_us: int) -> bool:
+    def _confirmed(self, what: str, differs: bool, at: float) -> bool:
         if not differs:
             self._doubts.pop(what, None)
             return False
@@ -78,22 +80,17 @@ class PortState:
         if self._doubts[what] < STATUS_CONFIRMS:
             return False
         del self._doubts[what]
-        self._newest[what] = ticks_us
+        self._repaired_at[what] = at
         return True
 
-    def _outdated(self, what: str, ticks_us: int) -> bool:
-        """A repeated report may arrive after something newer was learnt."""
-        newest = self._newest.get(what)
-        if newest is not None and ticks_diff(ticks_us, newest) < 0:
-            return True
-        self._newest[what] = ticks_us
-        return False
+    def _outdated(self, what: str, at: float) -> bool:
+        """A repeated report may arrive after the status told something newer."""
+        return at < self._repaired_at.get(what, 0.0)
 
     def _set_cp(self, state: CpState, high_mv: int, low_mv: int, at: float) -> list[EvseEvent]:
-        previous = CpState.UNKNOWN if self._cp is None else self._cp
-        if state == self._cp:
+        previous, self._cp = self._cp, state
+        if state == previous:
             return []
-        self._cp = state
         return [
             CpStateChanged(
                 at=at, evse_id=self.evse_id, state=state, previous=previous, high_mv=high_mv, low_mv=low_mv
