@@ -1,0 +1,435 @@
+"""CableCheck to SessionStop, with exact times; waiting requests are looked at again as the connection does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from unit.host.v2g.din70121.test_sequence import dialogue_in
+from unit.host.v2g.given import (
+    LIMITS,
+    NOW,
+    REQUESTS,
+    current_demand,
+    message,
+    power_delivery,
+    pre_charge,
+    view,
+)
+
+from vsecc_host.station.events import (
+    CableCheckRequested,
+    ChargeStartRequested,
+    ChargeStopRequested,
+    ChargeTargetRequested,
+    PreChargeRequested,
+    WeldingDetectionRequested,
+)
+from vsecc_host.station.values import CableCheck, Cause, CpState, EvseView, Isolation, Stop
+from vsecc_host.v2g.dialogue import Step
+from vsecc_host.v2g.din70121.dialogue import DinDialogue
+from vsecc_host.v2g.din70121.states import Kind as K
+from vsecc_host.v2g.din70121.states import State as S
+from vsecc_host.v2g.exi import din70121 as m
+
+Code = m.ResponseCode
+Status = m.DcEvseStatusCode
+READY = m.DcEvseStatus(Status.EVSE_Ready, 0, m.EvseNotification.None_, m.IsolationLevel.Valid)
+
+
+def ask(dialogue: DinDialogue, request: Any, seen: EvseView, now: float = NOW) -> Step:
+    return dialogue.ask(message(request), seen, now)
+
+
+def body_of(step: Step) -> Any:
+    assert isinstance(step.answer, m.V2gMessage), step
+    return step.answer.body
+
+
+def failed(step: Step) -> tuple[Code, Status | None, Cause]:
+    body = body_of(step)
+    assert step.ending is not None and not step.ending.orderly
+    shown = getattr(body, "dc_evse_status", getattr(body, "evse_status", None))
+    return body.response_code, shown.evse_status_code if shown else None, step.ending.cause
+
+
+def fresh(now: float, **changes: Any) -> EvseView:
+    return view(at=now, **changes)
+
+
+# --- cable check ------------------------------------------------------------------------------------------
+
+
+def begin_cable_check(**changes: Any) -> tuple[DinDialogue, Step]:
+    dialogue = dialogue_in(S.CABLE_CHECK, cable_check_since=None, pilot_seen=False)
+    return dialogue, ask(dialogue, REQUESTS[K.CABLE_CHECK], view(**changes))
+
+
+def test_a_result_from_before_the_first_request_does_not_count() -> None:
+    dialogue, step = begin_cable_check(cable_check=CableCheck.PASSED)
+    body = body_of(step)
+    assert body.evse_processing == m.EvseProcessing.Ongoing
+    assert body.dc_evse_status == m.DcEvseStatus(
+        Status.EVSE_IsolationMonitoringActive, 0, m.EvseNotification.None_, m.IsolationLevel.Invalid
+    )
+    assert [type(event) for event in step.events] == [CableCheckRequested]
+    assert dialogue.session.state is S.CABLE_CHECK
+
+
+@pytest.mark.parametrize(
+    ("isolation", "level"),
+    [
+        (Isolation.VALID, m.IsolationLevel.Valid),
+        (Isolation.WARNING, m.IsolationLevel.Warning),
+        (Isolation.INVALID, m.IsolationLevel.Valid),
+    ],
+)
+def test_finished_comes_with_ready_and_valid_or_an_audi_waits_a_minute(
+    isolation: Isolation, level: m.IsolationLevel
+) -> None:
+    dialogue, _ = begin_cable_check(cable_check=CableCheck.ONGOING)
+    step = ask(dialogue, REQUESTS[K.CABLE_CHECK], view(isolation=isolation), NOW + 0.1)
+    assert body_of(step) == m.CableCheckRes(
+        Code.OK, READY._replace(evse_isolation_status=level), m.EvseProcessing.Finished
+    )
+    assert step.events == ()  # asked for once
+    assert dialogue.session.state is S.PRE_CHARGE
+
+
+@pytest.mark.clause("DIN70121 9.6 V2G_SECC_CPState_Detection_Timeout")
+def test_the_answer_waits_for_the_pilot() -> None:
+    dialogue, step = begin_cable_check(cp_state=CpState.B)
+    assert (step.answer, step.wait_until) == (None, NOW + 1.5)
+    assert [type(event) for event in step.events] == [CableCheckRequested]
+    step = dialogue.again(fresh(NOW + 0.7, cp_state=CpState.B), NOW + 0.7)
+    assert (step.answer, step.events, step.wait_until) == (None, (), NOW + 1.5)
+    step = dialogue.again(fresh(NOW + 0.8, cable_check=CableCheck.ONGOING), NOW + 0.8)
+    assert body_of(step).evse_processing == m.EvseProcessing.Ongoing
+
+
+def test_no_pilot_within_1_5_s() -> None:
+    dialogue, _ = begin_cable_check(cp_state=CpState.B)
+    step = dialogue.again(fresh(NOW + 1.5, cp_state=CpState.B), NOW + 1.5)
+    assert failed(step) == (Code.FAILED, Status.EVSE_NotReady, Cause.CP_NOT_C)
+
+
+def test_the_pilot_leaves_during_the_cable_check() -> None:
+    dialogue, _ = begin_cable_check(cable_check=CableCheck.ONGOING)
+    step = ask(dialogue, REQUESTS[K.CABLE_CHECK], view(cp_state=CpState.B))
+    assert failed(step) == (Code.FAILED, Status.EVSE_EmergencyShutdown, Cause.CP_LEFT_C)
+
+
+def test_cable_check_failed() -> None:
+    dialogue, _ = begin_cable_check(cable_check=CableCheck.ONGOING)
+    step = ask(dialogue, REQUESTS[K.CABLE_CHECK], view(cable_check=CableCheck.FAILED))
+    assert failed(step) == (Code.FAILED, Status.EVSE_Malfunction, Cause.ISOLATION_FAULT)
+
+
+@pytest.mark.clause("DIN70121 9.6 V2G_SECC_CableCheck_Performance_Time")
+def test_cable_check_ends_after_38_s() -> None:
+    dialogue, _ = begin_cable_check(cable_check=CableCheck.ONGOING)
+    ongoing = CableCheck.ONGOING
+    step = ask(dialogue, REQUESTS[K.CABLE_CHECK], fresh(NOW + 38.0, cable_check=ongoing), NOW + 38.0)
+    assert body_of(step).evse_processing == m.EvseProcessing.Ongoing
+    step = ask(dialogue, REQUESTS[K.CABLE_CHECK], fresh(NOW + 38.1, cable_check=ongoing), NOW + 38.1)
+    assert failed(step) == (Code.FAILED, Status.EVSE_NotReady, Cause.CABLE_CHECK_TIMEOUT)
+
+
+# --- pre-charge -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("asked_v", "told_v"), [(376.1, 376.1), (-1.0, 0.0), (20.0, 20.0), (1200.0, 1000.0)])
+def test_every_target_is_followed_within_our_range(asked_v: float, told_v: float) -> None:
+    dialogue = dialogue_in(S.PRE_CHARGE)
+    step = ask(dialogue, pre_charge(asked_v, 2.0), view(voltage_v=123.4))
+    assert step.events == (PreChargeRequested(at=NOW, evse_id=1, voltage_v=told_v, current_a=2.0),)
+    assert body_of(step) == m.PreChargeRes(Code.OK, READY, m.PhysicalValue(-2, 12340, m.UnitSymbol.V))
+
+
+@pytest.mark.clause("DIN70121 9.6 V2G_SECC_PreCharge_Performance_Time")
+def test_pre_charge_without_voltage_ends_after_5_s() -> None:
+    dialogue = dialogue_in(S.PRE_CHARGE)
+    ask(dialogue, pre_charge(376.0), view())
+    step = ask(dialogue, pre_charge(376.0), fresh(NOW + 5.0, voltage_v=355.9), NOW + 5.0)
+    assert body_of(step).response_code == Code.OK
+    step = ask(dialogue, pre_charge(376.0), fresh(NOW + 5.1, voltage_v=355.9), NOW + 5.1)
+    assert failed(step) == (Code.FAILED, Status.EVSE_NotReady, Cause.PRE_CHARGE_TIMEOUT)
+
+
+def test_a_car_may_stay_in_pre_charge_once_the_voltage_was_there() -> None:
+    dialogue = dialogue_in(S.PRE_CHARGE)
+    ask(dialogue, pre_charge(376.0), view(voltage_v=356.0))
+    step = ask(dialogue, pre_charge(430.0), fresh(NOW + 12.0, voltage_v=380.0), NOW + 12.0)
+    assert body_of(step).response_code == Code.OK
+
+
+# --- power delivery ---------------------------------------------------------------------------------------
+
+
+def start(**changes: Any) -> tuple[DinDialogue, Step]:
+    dialogue = dialogue_in(S.PRE_CHARGE_OR_POWER_ON, pre_charge_target_v=376.0, voltage_reached=True)
+    return dialogue, ask(dialogue, power_delivery(True), view(voltage_v=370.0, **changes))
+
+
+def test_start_is_answered_when_the_contactors_are_closed() -> None:
+    dialogue, step = start()
+    assert (step.answer, step.wait_until) == (None, NOW + 1.2)
+    assert step.events == (ChargeStartRequested(at=NOW, evse_id=1),)
+    step = dialogue.again(fresh(NOW + 0.4, contactors_closed=True), NOW + 0.4)
+    assert body_of(step) == m.PowerDeliveryRes(Code.OK, READY)
+    assert step.events == ()
+    assert dialogue.session.state is S.CURRENT_DEMAND_FIRST
+
+
+def test_start_without_contactors_fails_after_1_2_s() -> None:
+    dialogue, _ = start()
+    step = dialogue.again(fresh(NOW + 1.2), NOW + 1.2)
+    assert failed(step) == (
+        Code.FAILED_PowerDeliveryNotApplied,
+        Status.EVSE_NotReady,
+        Cause.RELAY_NOT_CLOSED,
+    )
+
+
+def test_start_without_voltage_is_refused() -> None:
+    dialogue = dialogue_in(S.PRE_CHARGE_OR_POWER_ON, pre_charge_target_v=376.0)
+    step = ask(dialogue, power_delivery(True), view(voltage_v=325.9, contactors_closed=True))
+    assert failed(step) == (
+        Code.FAILED_EVSEPresentVoltageToLow,
+        Status.EVSE_NotReady,
+        Cause.PRE_CHARGE_TIMEOUT,
+    )
+    assert step.events == ()
+
+
+def test_start_is_broken_off_by_an_emergency_while_it_waits() -> None:
+    dialogue, _ = start()
+    seen = fresh(NOW + 0.3, stop=Stop.EMERGENCY, cause=Cause.PORT_FAULT)
+    assert failed(dialogue.again(seen, NOW + 0.3)) == (
+        Code.FAILED,
+        Status.EVSE_EmergencyShutdown,
+        Cause.PORT_FAULT,
+    )
+
+
+@pytest.mark.parametrize("state", [S.CABLE_CHECK, S.PRE_CHARGE, S.PRE_CHARGE_OR_POWER_ON, S.CURRENT_DEMAND])
+def test_stop_is_answered_when_the_current_is_gone(state: S) -> None:
+    dialogue = dialogue_in(state)
+    step = ask(dialogue, power_delivery(False), view(current_a=80.0))
+    assert (step.answer, step.wait_until) == (None, NOW + 1.2)
+    assert step.events == (ChargeStopRequested(at=NOW, evse_id=1),)
+    step = dialogue.again(fresh(NOW + 0.2, current_a=1.0), NOW + 0.2)
+    assert step.answer is None
+    step = dialogue.again(fresh(NOW + 0.4, current_a=0.99), NOW + 0.4)
+    assert body_of(step).response_code == Code.OK
+    assert body_of(step).evse_status.evse_status_code == Status.EVSE_NotReady
+    assert dialogue.session.state is S.WELDING_OR_STOP
+
+
+def test_stop_is_answered_after_1_2_s_whatever_the_current_does() -> None:
+    dialogue = dialogue_in(S.CURRENT_DEMAND)
+    ask(dialogue, power_delivery(False), view(current_a=-80.0))
+    step = dialogue.again(fresh(NOW + 1.2, current_a=-80.0), NOW + 1.2)
+    assert body_of(step).response_code == Code.OK
+
+
+@pytest.mark.parametrize("stop", [Stop.NORMAL, Stop.EMERGENCY])
+def test_the_way_out_stays_open_while_the_station_stops(stop: Stop) -> None:
+    dialogue = dialogue_in(S.CURRENT_DEMAND)
+    step = ask(dialogue, power_delivery(False), view(stop=stop, cp_state=CpState.B, operative=False))
+    assert body_of(step).response_code == Code.OK
+
+
+# --- current demand ---------------------------------------------------------------------------------------
+
+
+def test_the_loop_answers_from_the_latest_measurement() -> None:
+    dialogue = dialogue_in(S.CURRENT_DEMAND)
+    step = ask(dialogue, current_demand(400.0, 50.0), view(voltage_v=398.54, current_a=49.876))
+    assert body_of(step) == m.CurrentDemandRes(
+        Code.OK,
+        READY,
+        m.PhysicalValue(-1, 3985, m.UnitSymbol.V),
+        m.PhysicalValue(-2, 4987, m.UnitSymbol.A),
+        False,
+        False,
+        False,
+        m.PhysicalValue(-1, 10000, m.UnitSymbol.V),
+        m.PhysicalValue(-2, 20000, m.UnitSymbol.A),
+        m.PhysicalValue(1, 15000, m.UnitSymbol.W),
+    )
+    assert step.events == (
+        ChargeTargetRequested(at=NOW, evse_id=1, voltage_v=400.0, current_a=50.0, soc_percent=55),
+    )
+
+
+def test_limits_of_the_ev_travel_with_the_target() -> None:
+    request = current_demand(
+        ev_maximum_voltage_limit=m.PhysicalValue(-1, 4128),
+        ev_maximum_current_limit=m.PhysicalValue(0, 60),
+        ev_maximum_power_limit=m.PhysicalValue(1, 2000),
+    )
+    (event,) = ask(dialogue_in(S.CURRENT_DEMAND), request, view()).events
+    assert isinstance(event, ChargeTargetRequested)
+    assert (event.max_voltage_v, event.max_current_a, event.max_power_w) == (412.8, 60.0, 20_000.0)
+
+
+@pytest.mark.parametrize(
+    ("voltage_v", "current_a", "flags"),
+    [
+        (400.0, 199.9, (False, False, False)),
+        (400.0, 200.0, (True, False, False)),
+        (1000.0, 1.0, (False, True, False)),
+        (800.0, 187.5, (False, False, True)),
+    ],
+)
+def test_limit_flags(voltage_v: float, current_a: float, flags: tuple[bool, bool, bool]) -> None:
+    body = body_of(ask(dialogue_in(S.CURRENT_DEMAND), current_demand(voltage_v, current_a), view()))
+    assert (
+        body.evse_current_limit_achieved,
+        body.evse_voltage_limit_achieved,
+        body.evse_power_limit_achieved,
+    ) == flags
+
+
+@pytest.mark.clause("S9")
+def test_a_stale_measurement_ends_the_loop() -> None:
+    dialogue = dialogue_in(S.CURRENT_DEMAND)
+    step = ask(dialogue, current_demand(), view(), NOW + 1.0)
+    assert body_of(step).response_code == Code.OK
+    step = ask(dialogue, current_demand(), view(), NOW + 1.01)
+    assert failed(step) == (Code.FAILED, Status.EVSE_EmergencyShutdown, Cause.POWER_STALE)
+    assert step.events == ()
+
+
+@pytest.mark.clause("S9")
+@pytest.mark.parametrize(
+    ("changes", "status", "cause"),
+    [
+        ({"cp_state": CpState.B}, Status.EVSE_EmergencyShutdown, Cause.CP_LEFT_C),
+        ({"cp_state": CpState.E}, Status.EVSE_EmergencyShutdown, Cause.CP_LEFT_C),
+        ({"operative": False}, Status.EVSE_Malfunction, Cause.POWER_INOPERATIVE),
+        ({"isolation": Isolation.FAULT}, Status.EVSE_EmergencyShutdown, Cause.ISOLATION_FAULT),
+        ({"stop": Stop.EMERGENCY}, Status.EVSE_EmergencyShutdown, Cause.STOP_REQUESTED),
+        (
+            {"stop": Stop.EMERGENCY, "cause": Cause.EMERGENCY_INPUT},
+            Status.EVSE_EmergencyShutdown,
+            Cause.EMERGENCY_INPUT,
+        ),
+    ],
+)
+@pytest.mark.parametrize("state", [S.PRE_CHARGE, S.PRE_CHARGE_OR_POWER_ON, S.CURRENT_DEMAND])
+def test_what_must_hold_while_there_is_voltage(
+    state: S, changes: dict[str, Any], status: Status, cause: Cause
+) -> None:
+    request = current_demand() if state is S.CURRENT_DEMAND else pre_charge()
+    assert failed(ask(dialogue_in(state), request, view(**changes))) == (Code.FAILED, status, cause)
+
+
+def test_a_stop_wish_is_notified_and_the_code_stays_ok() -> None:
+    dialogue = dialogue_in(S.CURRENT_DEMAND)
+    body = body_of(ask(dialogue, current_demand(), view(stop=Stop.NORMAL, stop_delay_s=9.2)))
+    assert body.response_code == Code.OK
+    assert body.dc_evse_status == m.DcEvseStatus(
+        Status.EVSE_Shutdown, 10, m.EvseNotification.StopCharging, m.IsolationLevel.Valid
+    )
+
+
+def test_a_car_that_ignores_the_stop_wish_is_cut_off() -> None:
+    dialogue = dialogue_in(S.CURRENT_DEMAND)
+    wish: dict[str, Any] = {"stop": Stop.NORMAL, "stop_delay_s": 10.0}
+    ask(dialogue, current_demand(), view(**wish))
+    step = ask(dialogue, current_demand(), fresh(NOW + 13.0, **wish), NOW + 13.0)
+    assert body_of(step).response_code == Code.OK
+    step = ask(dialogue, current_demand(), fresh(NOW + 13.1, **wish), NOW + 13.1)
+    assert failed(step) == (Code.FAILED, Status.EVSE_Shutdown, Cause.STOP_REQUESTED)
+
+
+def test_limits_change_during_the_loop() -> None:
+    limits = replace(LIMITS, max_current_a=40.0, max_power_w=16_000.0)
+    body = body_of(ask(dialogue_in(S.CURRENT_DEMAND), current_demand(), view(limits=limits)))
+    assert body.evse_maximum_current_limit == m.PhysicalValue(-2, 4000, m.UnitSymbol.A)
+    assert body.evse_current_limit_achieved and body.evse_power_limit_achieved
+
+
+# --- after the loop ---------------------------------------------------------------------------------------
+
+
+def test_welding_detection_waits_for_the_pilot_in_b() -> None:
+    dialogue = dialogue_in(S.WELDING_OR_STOP)
+    step = ask(dialogue, REQUESTS[K.WELDING_DETECTION], view(voltage_v=390.0))
+    assert (step.answer, step.wait_until) == (None, NOW + 1.5)
+    assert step.events == (WeldingDetectionRequested(at=NOW, evse_id=1),)
+    step = dialogue.again(fresh(NOW + 0.2, voltage_v=250.0, cp_state=CpState.B), NOW + 0.2)
+    assert body_of(step).evse_present_voltage == m.PhysicalValue(-2, 25000, m.UnitSymbol.V)
+    assert step.events == ()
+
+
+def test_welding_detection_is_answered_after_1_5_s_anyway() -> None:
+    dialogue = dialogue_in(S.WELDING_OR_STOP)
+    ask(dialogue, REQUESTS[K.WELDING_DETECTION], view())
+    assert body_of(dialogue.again(fresh(NOW + 1.5), NOW + 1.5)).response_code == Code.OK
+
+
+@pytest.mark.parametrize(
+    ("session", "seen", "cause"),
+    [
+        ({"charge_started": True}, {}, Cause.EV_FINISHED),
+        ({}, {}, Cause.EV_STOPPED_EARLY),
+        ({"charge_started": True, "ev_error": 5}, {}, Cause.EV_ERROR),
+        ({"charge_started": True}, {"stop": Stop.NORMAL}, Cause.STOP_REQUESTED),
+        (
+            {"charge_started": True},
+            {"stop": Stop.EMERGENCY, "cause": Cause.OVER_TEMPERATURE},
+            Cause.OVER_TEMPERATURE,
+        ),
+    ],
+)
+def test_session_stop_is_never_refused(session: dict[str, Any], seen: dict[str, Any], cause: Cause) -> None:
+    step = ask(dialogue_in(S.WELDING_OR_STOP, **session), REQUESTS[K.SESSION_STOP], view(at=0.0, **seen))
+    assert body_of(step) == m.SessionStopRes(Code.OK)
+    assert step.ending is not None
+    assert (step.ending.cause, step.ending.orderly) == (cause, True)
+
+
+@pytest.mark.clause("DIN70121 9.6 V2G_SECC_ReadyToCharge_Performance_Time")
+@pytest.mark.parametrize(
+    ("state", "kind", "changes", "cause"),
+    [
+        (S.CONTRACT_AUTHENTICATION, K.CONTRACT_AUTHENTICATION, {}, Cause.NOT_AUTHORIZED),
+        (
+            S.CHARGE_PARAMETERS,
+            K.CHARGE_PARAMETER_DISCOVERY,
+            {"parameters_since": NOW + 100},
+            Cause.EV_TIMEOUT,
+        ),
+        (S.CABLE_CHECK, K.CABLE_CHECK, {"cable_check_since": NOW + 140}, Cause.CABLE_CHECK_TIMEOUT),
+        (S.PRE_CHARGE, K.PRE_CHARGE, {"pre_charge_since": NOW + 147}, Cause.PRE_CHARGE_TIMEOUT),
+    ],
+)
+def test_ready_to_charge_within_148_s(state: S, kind: K, changes: dict[str, Any], cause: Cause) -> None:
+    known = {"cable_check_since": None, "started_at": NOW, **changes}
+    in_time, late = NOW + 148.0, NOW + 148.1
+    step = ask(dialogue_in(state, **known), REQUESTS[kind], fresh(in_time), in_time)
+    assert body_of(step).response_code == Code.OK
+    step = ask(dialogue_in(state, **known), REQUESTS[kind], fresh(late), late)
+    code, _, seen = failed(step)
+    assert (code, seen) == (Code.FAILED, cause)
+
+
+def test_silence_limits_by_state() -> None:
+    assert dialogue_in(S.SESSION_SETUP).silence_s() == 18.0
+    assert dialogue_in(S.PRE_CHARGE).silence_s() == 60.0
+    assert dialogue_in(S.PRE_CHARGE).ramp_down_s() is None
+    loop = dialogue_in(S.CURRENT_DEMAND)
+    assert (loop.ramp_down_s(), loop.silence_s()) == (1.5, 10.0)
+
+
+def test_ramp_down_keeps_the_target_voltage() -> None:
+    dialogue = dialogue_in(S.CURRENT_DEMAND)
+    ask(dialogue, current_demand(401.0, 77.0), view())
+    (event,) = dialogue.ramp_down(NOW + 1.5)
+    assert event == ChargeTargetRequested(
+        at=NOW + 1.5, evse_id=1, voltage_v=401.0, current_a=0.0, soc_percent=55
+    )
