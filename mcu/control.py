@@ -42,6 +42,7 @@ class Control:
         self._slot = 0
         self._deadline = hal.ticks_us()
         self._collect_at = self._deadline
+        self._collected = False
         self.cycle_max_us = 0
         self.cycle_overruns = 0
         self.collect_max_us = 0
@@ -101,10 +102,11 @@ class Control:
         self._deadline = add(self._deadline, CYCLE_US)
         now = self._hal.ticks_us()
         if diff(now, self._deadline) > 0:
-            self.cycle_overruns += 1
+            self.cycle_overruns += not self._collected  # a collection has its own figure
             self._deadline = now
         else:
             self._hal.idle_until(self._deadline)
+        self._collected = False
 
     def _read_port(self, port, slot, now):
         hal = self._hal
@@ -138,7 +140,7 @@ class Control:
             self.collect_max_us = took
         if idle:
             self._note_heap()
-        self._deadline = self._hal.ticks_us()  # a collection is no overrun: it has its own figure
+        self._collected = True
 
     def _measured_collect(self):
         start = self._hal.ticks_us()

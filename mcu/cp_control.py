@@ -155,13 +155,14 @@ class CpMonitor:
         self.low_mv = low_mv
         band = band_of(high_mv, low_mv, n_high, n_low)
         negative_bad = n_low > 0 and not NEGATIVE_LOW_MV <= low_mv <= NEGATIVE_HIGH_MV
+        changed = self._debounce(NEXT[self.state][band], now)
         self._check_positive(band)
         self._check_negative(band, low_mv, n_low, negative_bad)
         if self._settle:
             self._settle -= 1
         else:
             self._check_duty(n_high, n_low)
-        return self._debounce(NEXT[self.state][band], now)
+        return changed
 
     def feed_period(self, period_us):
         """Take one reading of the pilot period; matters while PWM runs and has settled."""

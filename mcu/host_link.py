@@ -12,7 +12,7 @@ from vsecc_link.link import LOST, MESSAGE, UP, Link
 
 try:
     from vsecc_link.viper import CyclicFrame
-except (ImportError, SyntaxError):  # CPython, or an interpreter without a native code emitter
+except (ImportError, AttributeError, SyntaxError):  # CPython, or no native code emitter
     from vsecc_link.cyclic import CyclicFrame
 
 STATUS_EVERY_US = 20_000

@@ -34,6 +34,7 @@ class FakeBoard:
         self.watchdog_fed = 0
         self.reset_with = None
         self.price_us = 0  # time one cycle takes
+        self.boot_number = 0x12345678
         self.changes = []  # (time, what) in order: pilot drives and relay edges
 
     def now_us(self):
@@ -120,7 +121,7 @@ class FakeBoard:
         return 0
 
     def boot_id(self):
-        return 0x12345678
+        return self.boot_number
 
     def reset(self, cause):
         self.reset_with = cause
@@ -130,8 +131,9 @@ class FakeBoard:
 class Bench:
     """The whole program on a fake board, stepped cycle by cycle."""
 
-    def __init__(self, start_us=0, collect=None):
+    def __init__(self, start_us=0, collect=None, boot_number=0x12345678):
         self.board = FakeBoard(start_us)
+        self.board.boot_number = boot_number
         self.hal = Hal(self.board)
         self.control = make_control(self.hal, b"\x00" * 32, collect or _no_collect)
         self.link = self.control._link

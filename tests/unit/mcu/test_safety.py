@@ -1,0 +1,406 @@
+"""Rules S1, S3 and S6 and the relay supervision, on the whole program over a fake board; no link involved."""
+
+from unit.mcu.boards import Bench
+
+from mcu import ticks
+from mcu.safety import CONTACT_TIME_US, GRANT_MAX_MS
+from vsecc_link import messages as m
+
+FAULTS_OF_CP = (
+    ("short", 1 << m.FAULT_CP_SHORT),
+    ("diode", 1 << m.FAULT_CP_DIODE),
+    ("level", 1 << m.FAULT_CP_LEVEL),
+    ("duty", 1 << m.FAULT_CP_PWM),
+    ("period", 1 << m.FAULT_CP_PWM),
+    ("sampling", 1 << m.FAULT_SELF_TEST),
+)
+
+
+def closed(bench, relay=1):
+    return bench.safety.relays[relay - 1].driven
+
+
+def reason(bench, relay=1):
+    return bench.safety.relays[relay - 1].reason
+
+
+def keep_granted(bench, cycles, relays=1):
+    """A host that grants every 100 ms."""
+    for done in range(0, cycles, 100):
+        bench.grant(relays)
+        bench.cycles(min(100, cycles - done))
+
+
+def disturb(bench, name, port=1):
+    board = bench.board
+    if name == "short":
+        bench.plug(port, "E")
+    elif name == "diode":
+        board.low_mv[port] = -board.level_mv[port]
+    elif name == "level":
+        board.level_mv[port] = 14000
+    elif name == "duty":
+        board.counts[port] = (10, 90)
+    elif name == "period":
+        board.period_us[port] = 900
+    else:
+        board.counts[port] = (0, 0)
+
+
+def test_s1_closes_only_when_all_hold():
+    bench = Bench()
+    bench.charge(1)
+    assert closed(bench) and not closed(bench, 2) and not closed(bench, 3)
+    assert reason(bench) == m.OPEN_NOT
+
+
+def test_s1_each_condition_alone_keeps_it_open():
+    for letter, faulty, pp_mv, granted, why in (
+        ("B", False, 3700, True, m.OPEN_CP),
+        ("A", False, 3700, True, m.OPEN_CP),
+        ("C", True, 3700, True, m.OPEN_FAULT),
+        ("C", False, 4500, True, m.OPEN_PP),
+        ("C", False, 3700, False, m.OPEN_NO_GRANT),
+    ):
+        bench = Bench()
+        bench.plug(1, "B")
+        bench.cycles(30)
+        bench.safety.set_pilot(1, m.PILOT_PWM, 50, bench.hal.ticks_us())
+        bench.plug(1, letter)
+        bench.board.pp_mv[1] = pp_mv
+        bench.cycles(30)
+        if faulty:
+            bench.safety.guards[0].faults = 1 << m.FAULT_CP_LEVEL
+        keep_granted(bench, 300, 1 if granted else 0)
+        assert not closed(bench)
+        assert reason(bench) == why
+        assert bench.board.feeds[1] == 0
+
+
+def test_s1_d_allows_as_c_does():
+    bench = Bench()
+    bench.charge(1)
+    bench.plug(1, "D")
+    keep_granted(bench, 100)
+    assert closed(bench) and bench.safety.guards[0].monitor.state == m.CP_D
+
+
+def test_s1_opens_when_any_condition_goes():
+    for change in ("cp", "pp", "grant", "fault"):
+        bench = Bench()
+        bench.charge(1)
+        bench.grant(1)
+        if change == "cp":
+            bench.plug(1, "B")
+        elif change == "pp":
+            bench.board.pp_mv[1] = 2800
+        elif change == "grant":
+            bench.grant(0)
+        else:
+            disturb(bench, "diode")
+        bench.cycles(25)
+        assert not closed(bench), change
+        assert not bench.board.relay_output(1)
+
+
+def test_s1_pp_supervision_has_a_switch_per_port_and_cp_has_none():
+    for port in (1, 2):
+        for dip in range(16):
+            bench = Bench()
+            bench.board.pp_mv[port] = 4500
+            bench.board.dip = dip
+            bench.plug(port, "C")
+            bench.cycles(40)
+            keep_granted(bench, 100, 1 << port - 1)
+            assert closed(bench, port) == (dip >> port - 1 & 1 == 1)
+            bench.plug(port, "B")
+            keep_granted(bench, 100, 1 << port - 1)
+            assert not closed(bench, port)
+
+
+def test_s1_pp_ranges():
+    for pp_mv, good in (
+        (999, False),
+        (1000, True),
+        (2200, True),
+        (2201, False),
+        (3299, False),
+        (3300, True),
+        (4101, False),
+    ):
+        bench = Bench()
+        bench.board.pp_mv[1] = pp_mv
+        bench.cycles(40)
+        assert bench.safety.guards[0].pp_ok == good, pp_mv
+
+
+def test_s1_pp_lost_under_power_is_a_latched_fault():
+    bench = Bench()
+    bench.charge(1)
+    bench.board.pp_mv[1] = 4500
+    bench.cycles(30)
+    assert bench.safety.guards[0].faults == 1 << m.FAULT_PP
+    bench.board.pp_mv[1] = 3700
+    keep_granted(bench, 200)
+    assert not closed(bench) and reason(bench) == m.OPEN_FAULT
+
+
+def test_s1_relay_three_stays_open_whatever_is_granted():
+    bench = Bench()
+    bench.charge(1)
+    bench.charge(2)
+    keep_granted(bench, 300, 7)
+    assert closed(bench, 1) and closed(bench, 2) and not closed(bench, 3)
+    assert bench.board.feeds[3] == 0
+
+
+def test_s1_a_grant_outside_c_and_d_does_nothing():
+    bench = Bench()
+    bench.plug(1, "B")
+    bench.cycles(30)
+    bench.grant(1)
+    bench.plug(1, "C")
+    bench.cycles(100)
+    assert not closed(bench) and reason(bench) == m.OPEN_NO_GRANT
+    bench.grant(1)
+    bench.cycles(1)
+    assert closed(bench)
+
+
+def test_s1_leaving_c_uses_the_grant_up():
+    bench = Bench()
+    bench.charge(1)
+    bench.grant(1)
+    bench.plug(1, "B")
+    bench.cycles(20)
+    bench.plug(1, "C")
+    bench.cycles(100)
+    assert not closed(bench)
+
+
+def test_s1_boot_default_is_open():
+    bench = Bench()
+    assert reason(bench) == m.OPEN_BOOT and not closed(bench)
+    bench.grant(7)
+    bench.cycles(5)
+    assert not closed(bench)
+    assert [change for change in bench.board.changes if change[1] == "close"] == []
+
+
+def open_time_after_last_grant(start_us, valid_ms=GRANT_MAX_MS):
+    """Virtual time from the grant to the opened relay."""
+    bench = Bench(start_us)
+    bench.charge(1)
+    bench.grant(1, valid_ms)
+    taken = bench.board.time_us
+    bench.cycles(600)
+    opened = [change for change in bench.board.changes if change[1:] == ("open", 1)]
+    assert len(opened) == 1
+    return opened[0][0] - taken, bench
+
+
+def test_s3_grant_expires_at_exactly_500_ms():
+    elapsed, _ = open_time_after_last_grant(0)
+    assert elapsed == 500_000
+
+
+def test_s3_a_shorter_validity_is_kept_and_a_longer_one_is_cut():
+    assert open_time_after_last_grant(0, 120)[0] == 120_000
+    assert open_time_after_last_grant(0, 5000)[0] == 500_000
+
+
+def test_s3_grants_every_100_ms_hold_the_relay():
+    bench = Bench()
+    bench.charge(1)
+    keep_granted(bench, 3000)
+    assert closed(bench)
+    assert [change for change in bench.board.changes if change[1] == "open"] == []
+
+
+def test_s3_relay_first_then_steady_pilot():
+    _, bench = open_time_after_last_grant(0)
+    events = [change for change in bench.board.changes if change[1] in ("open", "pilot")][-2:]
+    assert events[0][1:] == ("open", 1) and events[1][1:] == ("pilot", 1, 1000)
+    assert events[0][0] < events[1][0] <= events[0][0] + 1000
+    assert reason(bench) == m.OPEN_GRANT_EXPIRED
+
+
+def test_s3_after_silence_a_new_set_pilot_is_needed():
+    _, bench = open_time_after_last_grant(0)
+    keep_granted(bench, 500)
+    assert not closed(bench)
+    assert bench.safety.set_pilot(1, m.PILOT_PWM, 50, bench.hal.ticks_us()) is None
+    keep_granted(bench, 200)
+    assert closed(bench)
+
+
+def test_s3_silence_before_any_grant_also_steadies_the_pilot():
+    bench = Bench()
+    bench.plug(2, "B")
+    bench.cycles(30)
+    bench.safety.set_pilot(2, m.PILOT_PWM, 50, bench.hal.ticks_us())
+    bench.cycles(500)
+    assert bench.board.duty[2] == 50
+    bench.cycles(2)
+    assert bench.board.duty[2] == 1000
+
+
+def test_s3_a_host_that_grants_nothing_is_alive():
+    bench = Bench()
+    bench.plug(1, "B")
+    bench.cycles(30)
+    bench.safety.set_pilot(1, m.PILOT_PWM, 50, bench.hal.ticks_us())
+    keep_granted(bench, 2000, 0)
+    assert bench.board.duty[1] == 50
+
+
+def test_s3_a_lost_session_opens_at_once():
+    bench = Bench()
+    bench.charge(1)
+    bench.grant(1)
+    bench.safety.lose_host()
+    bench.cycles(2)
+    assert not closed(bench) and bench.board.duty[1] == 1000
+
+
+def test_s3_withdrawing_opens_with_the_next_cycle():
+    for relays, valid_ms in ((0, 500), (1, 0)):
+        bench = Bench()
+        bench.charge(1)
+        bench.grant(relays, valid_ms)
+        bench.cycles(1)
+        assert not closed(bench) and reason(bench) == m.OPEN_NO_GRANT
+        assert bench.board.duty[1] == 50
+
+
+def test_s3_tick_wrap_at_each_time_constant():
+    # The grant is taken just before, at and just after the wrap; the charge phase takes 95 ms.
+    for before_us in (0, 1, 500, 1000, 499_999, 500_000, 500_001, 94_000, 96_000):
+        start = (1 << 30) - 95_000 - before_us
+        assert open_time_after_last_grant(start)[0] == 500_000, before_us
+
+
+def test_s6_every_cp_fault_trips_latches_and_survives_its_cause():
+    for name, fault in FAULTS_OF_CP:
+        bench = Bench()
+        bench.charge(1)
+        disturb(bench, name)
+        keep_granted(bench, 300)
+        assert not closed(bench), name
+        assert bench.safety.guards[0].faults & fault, name
+        bench.plug(1, "C")
+        bench.board.period_us[1] = 1000
+        keep_granted(bench, 500)
+        assert bench.safety.guards[0].faults & fault, name
+        assert not closed(bench), name
+
+
+def test_s6_faults_clear_only_in_a_or_b_and_with_the_cause_gone():
+    for name, _ in FAULTS_OF_CP:
+        bench = Bench()
+        guard = bench.safety.guards[0]
+        bench.charge(1)
+        disturb(bench, name)
+        keep_granted(bench, 300)
+        now = bench.hal.ticks_us()
+        assert guard.clear_faults(now) is not None and guard.faults, name
+        bench.plug(1, "C")
+        bench.board.period_us[1] = 1000
+        keep_granted(bench, 500)
+        assert guard.clear_faults(bench.hal.ticks_us()) == "CP is not A or B"
+        bench.plug(1, "B")
+        keep_granted(bench, 300)
+        assert guard.clear_faults(bench.hal.ticks_us()) is None, name
+        assert not guard.faults
+
+
+def test_s6_a_fault_whose_cause_stays_is_not_cleared():
+    bench = Bench()
+    bench.plug(1, "B")
+    bench.cycles(30)
+    bench.safety.set_pilot(1, m.PILOT_PWM, 50, bench.hal.ticks_us())
+    disturb(bench, "diode")
+    keep_granted(bench, 100)
+    assert bench.safety.guards[0].clear_faults(bench.hal.ticks_us()) == "cause still present"
+    assert bench.safety.guards[0].faults == 1 << m.FAULT_CP_DIODE
+
+
+def test_s10_faults_of_one_port_never_touch_the_other():
+    for name, _ in FAULTS_OF_CP:
+        bench = Bench()
+        bench.charge(1)
+        bench.charge(2)
+        bench.grant(3)
+        disturb(bench, name, 2)
+        keep_granted(bench, 500, 3)
+        assert closed(bench, 1) and not closed(bench, 2), name
+        assert bench.safety.guards[0].faults == 0
+        assert bench.board.duty[1] == 50
+
+
+def test_relay_that_does_not_close_is_a_fault_in_time():
+    bench = Bench()
+    bench.charge(1)
+    bench.grant(0)
+    bench.cycles(200)
+    bench.board.contact[1] = False
+    bench.grant(1)
+    bench.cycles(CONTACT_TIME_US // 1000)
+    assert closed(bench) and not bench.safety.guards[0].faults
+    bench.cycles(2)
+    assert bench.safety.guards[0].faults == 1 << m.FAULT_RELAY_NO_CLOSE
+    assert not closed(bench)
+
+
+def test_welded_relay_is_a_fault_in_time_and_blocks_the_next_close():
+    bench = Bench()
+    bench.charge(1)
+    bench.board.contact[1] = True
+    bench.grant(0)
+    bench.cycles(CONTACT_TIME_US // 1000)
+    assert not bench.safety.guards[0].faults
+    bench.cycles(2)
+    assert bench.safety.guards[0].faults == 1 << m.FAULT_RELAY_WELDED
+    keep_granted(bench, 200)
+    assert not closed(bench)
+    bench.plug(1, "A")
+    bench.cycles(30)
+    assert bench.safety.guards[0].clear_faults(bench.hal.ticks_us()) == "cause still present"
+    bench.board.contact[1] = None
+    bench.cycles(2)
+    assert bench.safety.guards[0].clear_faults(bench.hal.ticks_us()) is None
+
+
+def test_contact_supervision_across_the_tick_wrap():
+    for before_us in (0, 1, CONTACT_TIME_US - 1000, CONTACT_TIME_US, CONTACT_TIME_US + 1000):
+        bench = Bench((1 << 30) - before_us)
+        bench.board.contact[2] = True
+        bench.cycles(CONTACT_TIME_US // 1000)
+        assert not bench.safety.guards[1].faults, before_us
+        bench.cycles(2)
+        assert bench.safety.guards[1].faults == 1 << m.FAULT_RELAY_WELDED, before_us
+
+
+def test_a_mismatch_does_not_age_into_the_past():
+    # Half the tick range later the sign of a difference turns; the fault must not go away.
+    bench = Bench()
+    bench.board.contact[1] = True
+    bench.cycles(110)
+    for _ in range(6):
+        bench.board.time_us += 200_000_000
+        bench.control._deadline = bench.hal.ticks_us()
+        bench.cycles(2)
+        assert bench.safety.relays[0].supervise(bench.hal.ticks_us()) == 1 << m.FAULT_RELAY_WELDED
+
+
+def test_ticks_differences():
+    for later, earlier, expected in (
+        (5, 3, 2),
+        (3, 5, -2),
+        (0, (1 << 30) - 1, 1),
+        ((1 << 30) - 1, 0, -1),
+        (1 << 29, 1, (1 << 29) - 1),
+        (0, 0, 0),
+    ):
+        assert ticks.diff(later, earlier) == expected
+        assert ticks.add(earlier, expected) == later
