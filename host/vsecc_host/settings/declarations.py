@@ -1,0 +1,256 @@
+"""Every setting of the station, in one list; documentation, files, pages and OCPP all read it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from vsecc_host.settings.variable import Acts, Kind, Mutability, Scope, Variable
+
+_station = partial(Variable, component="ChargingStation")
+_fact = partial(_station, kind=Kind.TEXT, mutability=Mutability.READ_ONLY, acts=Acts.RESTART)
+_ccc = partial(Variable, component="ChargingCommunicationCtrlr", acts=Acts.NEXT_SESSION)
+_power = partial(Variable, component="PowerElectronics", scope=Scope.EVSE, acts=Acts.RESTART)
+_simulated = partial(
+    Variable, component="SimulatedPower", scope=Scope.EVSE, acts=Acts.RESTART, kind=Kind.DECIMAL, minimum=0.0
+)
+_cable = partial(
+    Variable, component="Cable", scope=Scope.EVSE, acts=Acts.NEXT_SESSION, kind=Kind.DECIMAL, minimum=0.0
+)
+
+_CHARGING_STATION = (
+    _station(
+        variable="Identity",
+        kind=Kind.TEXT,
+        default="vsecc-{serial}",
+        acts=Acts.RESTART,
+        description="Identity of the station at the CSMS",
+    ),
+    _station(
+        variable="BaseUri",
+        kind=Kind.TEXT,
+        default="",
+        acts=Acts.RESTART,
+        description="Address of the CSMS; http(s) is read as ws(s)",
+    ),
+    _fact(variable="Model", default="vSECC", description="Model told to the CSMS"),
+    _fact(variable="VendorName", default="vsecc", description="Vendor told to the CSMS"),
+    _fact(variable="SerialNumber", default="000000", description="Serial number of the device"),
+    _fact(variable="FirmwareVersion", default="0.1.0", description="Version of the running software"),
+    _fact(
+        variable="BootReason",
+        default="Unknown",
+        description="Why the station started last",
+    ),
+)
+
+_BACK_END = (
+    Variable(
+        component="OCPPCommCtrlr",
+        variable="BackendComActivated",
+        kind=Kind.BOOLEAN,
+        default=False,
+        acts=Acts.RESTART,
+        description="False: no CSMS at all",
+    ),
+    Variable(
+        component="SecurityCtrlr",
+        variable="BasicAuthPassword",
+        kind=Kind.TEXT,
+        default="",
+        acts=Acts.RESTART,
+        mutability=Mutability.WRITE_ONLY,
+        secret=True,
+        description="HTTP basic password for the CSMS",
+    ),
+    Variable(
+        component="SecurityCtrlr",
+        variable="Identity",
+        kind=Kind.TEXT,
+        default="",
+        acts=Acts.RESTART,
+        description="HTTP basic user name; empty: ChargingStation/Identity",
+    ),
+    Variable(
+        component="AuthCtrlr",
+        variable="Enabled",
+        kind=Kind.BOOLEAN,
+        default=False,
+        acts=Acts.NEXT_SESSION,
+        description="True: somebody has to authorise each session; false: every car may charge",
+    ),
+    Variable(
+        component="DefaultChargingProfile",
+        variable="SchedulePeriodLimits",
+        kind=Kind.DECIMAL,
+        default=500_000.0,
+        minimum=0.0,
+        acts=Acts.NOW,
+        description="Limit when the CSMS gave no profile, in the unit of DefaultChargingProfile/Unit",
+    ),
+    Variable(
+        component="DefaultChargingProfile",
+        variable="Unit",
+        kind=Kind.OPTION,
+        default="W",
+        allowed=("W", "A"),
+        acts=Acts.NOW,
+        description="Unit of DefaultChargingProfile/SchedulePeriodLimits",
+    ),
+)
+
+_CARS = (
+    _ccc(
+        variable="Protocols",
+        kind=Kind.MEMBERS,
+        default="din",
+        allowed=("din", "iso2"),
+        description="Protocols offered to cars; the car's priority decides",
+    ),
+    _ccc(
+        variable="AbortOnInvalidRequestCurrent",
+        kind=Kind.BOOLEAN,
+        default=True,
+        description="A request above the told current limit: true ends the session, false reduces",
+    ),
+    _ccc(
+        variable="AbortOnInvalidRequestPower",
+        kind=Kind.BOOLEAN,
+        default=True,
+        description="The same for voltage times current above the told power limit",
+    ),
+    _ccc(
+        variable="StopDelay",
+        kind=Kind.DECIMAL,
+        default=0.0,
+        minimum=0.0,
+        maximum=60.0,
+        unit="s",
+        description="Time a car gets to react to a normal stop (NotificationMaxDelay)",
+    ),
+    _ccc(
+        variable="StopWait",
+        kind=Kind.DECIMAL,
+        default=10.0,
+        minimum=1.0,
+        maximum=120.0,
+        unit="s",
+        description="Time on top of StopDelay before a normal stop becomes a hard one",
+    ),
+    _ccc(
+        variable="RestartPause",
+        kind=Kind.DECIMAL,
+        default=5.0,
+        minimum=0.0,
+        maximum=3600.0,
+        unit="s",
+        description="Pause between two sessions of one plug-in",
+    ),
+    Variable(
+        component="Connector",
+        variable="DinChargingMode",
+        kind=Kind.OPTION,
+        default="DC_extended",
+        allowed=("DC_extended", "DC_core"),
+        scope=Scope.CONNECTOR,
+        acts=Acts.NEXT_SESSION,
+        description="Energy transfer type offered to DIN cars",
+    ),
+    Variable(
+        component="Connector",
+        variable="LockEnabled",
+        kind=Kind.BOOLEAN,
+        default=False,
+        scope=Scope.CONNECTOR,
+        acts=Acts.NEXT_SESSION,
+        description="Drive the connector lock of this outlet",
+    ),
+)
+
+_OUTLETS = (
+    Variable(
+        component="EVSE",
+        variable="EvseId",
+        kind=Kind.TEXT,
+        default="DE*VSE*E{evse}",
+        scope=Scope.EVSE,
+        acts=Acts.NEXT_SESSION,
+        description="EVSEID told to cars",
+    ),
+    Variable(
+        component="EVSE",
+        variable="MaxPower",
+        kind=Kind.DECIMAL,
+        default=500_000.0,
+        minimum=0.0,
+        unit="W",
+        scope=Scope.EVSE,
+        acts=Acts.NEXT_SESSION,
+        description="Most this outlet may deliver, whatever the power electronics can do",
+    ),
+    _cable(variable="MaxVoltage", default=1000.0, unit="V", description="Rated voltage of cable and plug"),
+    _cable(variable="MaxCurrent", default=500.0, unit="A", description="Rated current of cable and plug"),
+    Variable(
+        component="Plc",
+        variable="Url",
+        kind=Kind.TEXT,
+        default="sim://",
+        scope=Scope.EVSE,
+        acts=Acts.RESTART,
+        description="Where cars are reached: sim:// (loopback), iface://eth1, iface://eth1?slac=off",
+    ),
+    Variable(
+        component="Mcu",
+        variable="Url",
+        kind=Kind.TEXT,
+        default="serial:///dev/ttyACM0?baud=921600",
+        acts=Acts.RESTART,
+        description="Where the safety controller is reached: serial://, tcp://, pty://",
+    ),
+    Variable(
+        component="Mcu",
+        variable="AllowedImages",
+        kind=Kind.TEXT,
+        default="",
+        acts=Acts.RESTART,
+        description="SHA-256 of the MCU images to charge with, hex, comma separated; empty: any",
+    ),
+)
+
+_POWER = (
+    _power(
+        variable="Type",
+        kind=Kind.OPTION,
+        default="Simulation",
+        allowed=("Simulation", "Websocket"),
+        description="Internal simulation, or power electronics reached by PEP",
+    ),
+    _power(
+        variable="Uri",
+        kind=Kind.TEXT,
+        default="http://localhost:8080/PowerElectronics",
+        description="Address of the power electronics",
+    ),
+    _power(
+        variable="MaxTemperature",
+        kind=Kind.DECIMAL,
+        default=100.0,
+        minimum=0.0,
+        maximum=200.0,
+        unit="Celsius",
+        description="Above this temperature of the power electronics no energy flows",
+    ),
+    _simulated(variable="MinVoltage", default=50.0, unit="V", description="Lowest voltage"),
+    _simulated(variable="MaxVoltage", default=1000.0, unit="V", description="Highest voltage"),
+    _simulated(variable="MinCurrent", default=0.0, unit="A", description="Lowest current"),
+    _simulated(variable="MaxCurrent", default=400.0, unit="A", description="Highest current"),
+    _simulated(variable="MaxPower", default=150_000.0, unit="W", description="Highest power"),
+    _simulated(
+        variable="IsolationTime",
+        default=2.0,
+        maximum=25.0,
+        unit="s",
+        description="Length of the isolation measurement",
+    ),
+)
+
+VARIABLES: tuple[Variable, ...] = (*_CHARGING_STATION, *_BACK_END, *_CARS, *_OUTLETS, *_POWER)
