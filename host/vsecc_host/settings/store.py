@@ -67,7 +67,7 @@ class Settings:
         state_dir: str | Path | None = None,
         evses: int = DEFAULT_EVSES,
     ) -> Settings:
-        """Read every layer; SettingsError names everything that is wrong with factory and configuration file."""
+        """Read every layer; SettingsError names everything wrong with factory and configuration file."""
         settings = cls(evses=evses, state_dir=Path(state_dir) if state_dir is not None else None)
         problems: list[str] = []
         for layer, path, reader in (
@@ -168,7 +168,7 @@ class Settings:
     # --- writing ------------------------------------------------------------------------------------------
 
     def set(self, component: str, variable: str, value: object, *, evse: int | None = None) -> Acts:
-        """Change a value for good; says when it acts. KeyError, or SettingsError when the value is not allowed."""
+        """Change a value for good; says when it acts. KeyError, SettingsError for a value not allowed."""
         key = self.key(component, variable, evse)
         declared = self._variables[key]
         if declared.mutability is Mutability.READ_ONLY:

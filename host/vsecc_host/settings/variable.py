@@ -1,8 +1,9 @@
-"""What a setting is: an OCPP component/variable with a type, bounds, a default and the moment a change acts. Pure."""
+"""What a setting is: an OCPP component/variable with type, bounds, default and when a change acts. Pure."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -94,7 +95,7 @@ class Variable:
         ]
 
     def parse(self, raw: object) -> Value:
-        """The value in its type, from JSON, TOML or OCPP text; ValueError with one line says what is wrong."""
+        """The value in its type, from JSON, TOML or OCPP text; ValueError says in one line what is wrong."""
         value = _READERS[self.kind](raw)
         if isinstance(value, str):
             self._check_text(value)
@@ -155,7 +156,7 @@ def _boolean(raw: object) -> bool:
     raise ValueError(f"{raw!r} is neither true nor false")
 
 
-_READERS = {
+_READERS: dict[Kind, Callable[[object], Value]] = {
     Kind.TEXT: _text,
     Kind.OPTION: _text,
     Kind.MEMBERS: _members,
