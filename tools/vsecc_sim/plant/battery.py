@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 Curve = tuple[tuple[float, float], ...]
 """Points (x, y) with rising x; between them straight lines, outside the end values."""
@@ -35,6 +36,14 @@ class BatteryData:
     charge_efficiency: float = 0.97  # stored per terminal energy, losses in the resistance apart
 
 
+class HasBattery(Protocol):
+    """A car profile, as far as its battery goes."""
+
+    @property
+    def battery(self) -> BatteryData:
+        """Data of its battery."""
+
+
 class Wanted:
     """Targets a battery asks for: CC below its voltage limit, then CV with falling current."""
 
@@ -54,6 +63,12 @@ class Battery:
         self.data = data
         self.energy_wh = 0.0  # at the terminals since construction
         self._stored_wh = data.capacity_wh * soc_percent / 100.0
+
+    @classmethod
+    def of_profile(cls, profile: HasBattery, soc_percent: float, *, capacity_wh: float | None = None) -> Self:
+        """The car's battery; a smaller `capacity_wh` makes sessions short, nothing else changes."""
+        data = profile.battery
+        return cls(data if capacity_wh is None else replace(data, capacity_wh=capacity_wh), soc_percent)
 
     @property
     def soc_percent(self) -> float:

@@ -58,13 +58,13 @@ class DcBus:
         """What the EV measures."""
         return self._current_a
 
-    def plug(self, battery: Battery) -> None:
+    def connect(self, battery: Battery) -> None:
         """A car is connected, contactor open."""
-        self.unplug()
+        self.disconnect()
         self._battery = battery
         self.facts = BusFacts()
 
-    def unplug(self) -> None:
+    def disconnect(self) -> None:
         """The car is gone, whatever flowed."""
         self._note_opening()
         self._closed = False

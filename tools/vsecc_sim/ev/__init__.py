@@ -1,0 +1,1 @@
+"""A simulated electric vehicle: own discovery client and session machine, habits of real cars."""

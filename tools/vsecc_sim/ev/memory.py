@@ -1,0 +1,90 @@
+"""What the simulated car remembers of one session, and what it says next from that. Pure."""
+
+from __future__ import annotations
+
+from math import floor
+
+from vsecc_sim.ev.profiles import Profile
+from vsecc_sim.ev.values import EvEnd, Intent, Step, View
+
+_FAULT_CODES = {EvEnd.NO_CURRENT: "FAILED_ChargingCurrentdifferential"}
+_BULK_DEFAULT_PERCENT = 80
+_FULL_DEFAULT_PERCENT = 100
+_SECONDS_PER_H = 3600.0
+
+
+class Memory:
+    """Facts of one session; changed by the rules and by the machine that counts requests."""
+
+    def __init__(self, profile: Profile, view: View, target_soc_percent: float) -> None:
+        self.profile = profile
+        self.view = view
+        self.target_soc_percent = target_soc_percent
+        self.session_id = bytes.fromhex(profile.messages.first_session_id)
+        self.end: EvEnd | None = None  # why the car is on its way out
+        self.detail = ""
+        self.wish: EvEnd | None = None  # the driver, or who else is outside, wants the session to end
+        self.entered: dict[Step, float] = {}  # first request of each step, s
+        self.sent: dict[Step, int] = {}  # requests per step
+        self.fitting_rounds = 0  # of pre-charge, one after the other
+        self.max_current_a = profile.charging.max_current_a  # the charger's limit lowers it
+        self.asked_current_a = 0.0
+        self.no_current_since: float | None = None
+        self.winding_down_since: float | None = None
+        self.weldings_left = 0
+
+    def intent(self, step: Step, now: float) -> Intent:
+        """What the next request of `step` says."""
+        view, messages = self.view, self.profile.messages
+        voltage_v, current_a = self._targets(step, now)
+        self.asked_current_a = current_a
+        bulk = messages.bulk_soc_percent or _BULK_DEFAULT_PERCENT
+        full = messages.full_soc_percent or _FULL_DEFAULT_PERCENT
+        return Intent(
+            session_id=self.session_id,
+            soc_percent=view.soc_percent,
+            ready=self._ready(step),
+            error=_FAULT_CODES.get(self.end, "NO_ERROR") if self.end else "NO_ERROR",
+            target_voltage_v=voltage_v,
+            target_current_a=current_a,
+            bulk_complete=view.soc_percent >= bulk,
+            complete=self.end is EvEnd.CHARGED,
+            remaining_full_s=self._remaining_s(full),
+            remaining_bulk_s=self._remaining_s(bulk),
+        )
+
+    def _ready(self, step: Step) -> bool:
+        if step is Step.CHARGE_PARAMETERS:
+            return self.profile.messages.ready_in_parameters
+        return step is not Step.WELDING_DETECTION and self.end not in _FAULT_CODES
+
+    def _targets(self, step: Step, now: float) -> tuple[float, float]:
+        """(V, A) of PreChargeReq and CurrentDemandReq."""
+        view = self.view
+        if step is Step.PRE_CHARGE:
+            currents = self.profile.checks.pre_charge_current_a
+            return view.battery_voltage_v, currents[min(self.sent.get(step, 0), len(currents) - 1)]
+        if step is not Step.CURRENT_DEMAND or self.winding_down_since is not None:
+            return view.wanted_voltage_v, 0.0
+        charging = self.profile.charging
+        ceiling_a = min(view.wanted_current_a, charging.max_current_a, self.max_current_a)
+        began = self.entered.get(step)
+        if began is None:
+            return view.battery_voltage_v, min(charging.first_current_a, ceiling_a)
+        ramp_a = charging.first_current_a + charging.ramp_a_per_s * (now - began)
+        steps = floor(ramp_a / charging.ramp_step_a + 1e-9)
+        return view.wanted_voltage_v, min(steps * charging.ramp_step_a, ceiling_a)
+
+    def _remaining_s(self, soc_percent: float) -> float:
+        missing = max(0.0, soc_percent - self.view.soc_percent) / 100.0 * self.profile.battery.capacity_wh
+        power_w = self.view.wanted_current_a * self.view.battery_voltage_v
+        return missing / power_w * _SECONDS_PER_H if power_w > 0 else 0.0
+
+    def count(self, step: Step, now: float) -> None:
+        """A request of `step` goes out."""
+        self.entered.setdefault(step, now)
+        self.sent[step] = self.sent.get(step, 0) + 1
+
+    def waited_s(self, step: Step, now: float) -> float:
+        """Seconds since the first request of `step`."""
+        return now - self.entered.get(step, now)

@@ -1,0 +1,235 @@
+"""Habits of real cars as data: one TOML file each, `extends` another one; unknown keys are refused by name.
+
+The figures are measurements of recorded sessions; docs/ev-simulator.md explains every key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypeVar, get_type_hints
+
+from vsecc_sim.plant.battery import BatteryData
+
+T = TypeVar("T")
+
+
+class ProfileError(ValueError):
+    """A profile or scenario that cannot be used; the text names file and key."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class AppProtocol:
+    """One entry of the handshake list, in the order sent."""
+
+    namespace: str
+    version: str
+    schema_id: int
+    priority: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Discovery:
+    """SDP habit: `security` tries in turn, each `attempts` times every `interval_s`."""
+
+    security: tuple[str, ...]
+    interval_s: float
+    attempts: int
+    delay_s: float  # from the data link (or the 5 % duty cycle) to the first request
+    connect_s: float  # from the answer to the handshake
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Messages:
+    """Which optional fields are sent and with which figures; 0 in the last five: field absent."""
+
+    first_session_id: str  # hex
+    service_category: bool
+    ready_in_parameters: bool  # EVReady of ChargeParameterDiscoveryReq
+    conditioning: bool  # EVCabinConditioning and EVRESSConditioning
+    loop_limits: bool  # EVMaximum... limits repeated in CurrentDemandReq
+    loop_current_headroom_a: float  # > 0: EVMaximumCurrentLimit there is target plus this
+    bulk_complete: bool  # BulkChargingComplete
+    remaining_full: bool
+    remaining_bulk: bool
+    max_power_w: float
+    energy_capacity_wh: float
+    energy_request: bool
+    full_soc_percent: int
+    bulk_soc_percent: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Multipliers:
+    """Powers of ten of the physical values."""
+
+    max_voltage: int
+    max_current: int
+    max_power: int
+    energy: int
+    target_voltage: int
+    target_current: int
+    time: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Checks:
+    """How careful the car is before and while energy flows."""
+
+    trust: str  # "reported" or "measured": which voltage ends pre-charge
+    pre_charge_tolerance_v: float
+    pre_charge_rounds: int  # in tolerance, one after the other
+    pre_charge_current_a: tuple[float, ...]  # of the first, second, ... PreChargeReq; the last one stays
+    give_up: str  # "session_stop" or "power_off": how cable check and pre-charge are left
+    needs_ready: bool  # CableCheckRes Finished must come with EVSE_Ready and valid isolation
+    not_ready_wait_s: float  # silence before giving up when it does not
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Charging:
+    """Ramp and limits while charging."""
+
+    max_voltage_v: float
+    max_current_a: float
+    first_current_a: float  # of the first CurrentDemandReq
+    ramp_a_per_s: float
+    ramp_step_a: float  # while ramping the target is a multiple of this
+    end_current_a: float  # full when the battery wants less
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """Seconds until the car gives up."""
+
+    setup_s: float
+    authorization_s: float
+    parameters_s: float
+    cable_check_s: float
+    pre_charge_s: float
+    no_current_s: float
+    message_s: float  # any answer but
+    current_demand_s: float
+    pilot_s: float  # for the 5 % duty cycle after plug-in
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """The way out."""
+
+    ramp_down: bool  # own wish to stop: target 0 A first
+    weldings: int  # WeldingDetectionReq after a normal stop
+    weldings_after_fault: int
+    close_s: float  # SessionStopRes to FIN
+    reset_on_timeout: bool  # RST instead of FIN after a message time-out
+    rounds: int  # sessions tried when one does not come to energy
+    round_pause_s: float
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """Everything that makes one car differ from another."""
+
+    name: str
+    what: str
+    expected_end: str  # against a healthy charger, an `EvEnd`
+    handshake: tuple[AppProtocol, ...]
+    discovery: Discovery
+    messages: Messages
+    multipliers: Multipliers
+    think_ms: Mapping[str, float]  # "<step>", "<step>_repeat", "stop" after a notification, "default"
+    think_jitter_ms: float
+    checks: Checks
+    charging: Charging
+    patience: Patience
+    ending: Ending
+    battery: BatteryData
+
+
+def profile_names() -> list[str]:
+    """Names of the profiles that come with the package."""
+    return sorted(
+        entry.name[: -len(".toml")] for entry in _folder().iterdir() if entry.name.endswith(".toml")
+    )
+
+
+def load_profile(name: str, changes: Mapping[str, Any] | None = None) -> Profile:
+    """Profile by name or path of a TOML file, with `changes` merged over it; ProfileError."""
+    return build_profile(name, merge(_table(name, ()), changes or {}))
+
+
+def build_profile(name: str, table: Mapping[str, Any]) -> Profile:
+    """Profile from a complete table; ProfileError names what is missing or unknown."""
+    return _build(Profile, {"name": Path(name).stem, **table}, name)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """`over` on top of `base`, tables merged deep, lists replaced."""
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        merged[key] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _folder() -> Any:
+    return resources.files(__name__)
+
+
+def _table(name: str, above: tuple[str, ...]) -> dict[str, Any]:
+    if name in above:
+        raise ProfileError(f"profile {name} extends itself")
+    try:
+        table = tomllib.loads(_text(name))
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(f"profile {name}: {error}") from None
+    base = table.pop("extends", None)
+    return table if base is None else merge(_table(base, (*above, name)), table)
+
+
+def _text(name: str) -> str:
+    if name in profile_names():
+        return str(_folder().joinpath(f"{name}.toml").read_text("utf-8"))
+    if not name.endswith(".toml"):
+        raise ProfileError(f"no profile {name}; there are {', '.join(profile_names())} or a .toml file")
+    return Path(name).read_text("utf-8")
+
+
+def _build(cls: type[T], table: Mapping[str, Any], where: str) -> T:
+    """Instance of the dataclass `cls` from a TOML table, keys checked both ways."""
+    hints = get_type_hints(cls)
+    unknown = sorted(set(table) - set(hints))
+    if unknown:
+        raise ProfileError(f"{where}: unknown {', '.join(unknown)}")
+    needed = {field.name for field in dataclasses.fields(cls) if field.default is dataclasses.MISSING}  # type: ignore[arg-type]
+    missing = sorted(needed - set(table))
+    if missing:
+        raise ProfileError(f"{where}: missing {', '.join(missing)}")
+    return cls(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in table.items()})
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        if not isinstance(value, Mapping):
+            raise ProfileError(f"{where}: must be a table")
+        return _build(kind, value, where)
+    if kind == tuple[AppProtocol, ...]:
+        return tuple(_build(AppProtocol, entry, where) for entry in value)
+    if isinstance(value, list):
+        return tuple(tuple(item) if isinstance(item, list) else item for item in value)
+    if isinstance(value, Mapping):
+        return MappingProxyType(dict(value))
+    if kind in (int, float, bool, str):
+        return _scalar(kind, value, where)
+    raise ProfileError(f"{where}: {value!r} does not belong there")
+
+
+def _scalar(kind: type, value: Any, where: str) -> Any:
+    if isinstance(value, bool) != (kind is bool) or not isinstance(
+        value, (int, float) if kind is float else kind
+    ):
+        raise ProfileError(f"{where}: {value!r} must be {kind.__name__}")
+    return kind(value)

@@ -1,0 +1,148 @@
+"""The board around the MCU: relays, pilot ports, host line, watchdog, inputs and outputs, on one integer-us clock.
+
+Knows nothing about how the firmware is executed. Whoever executes it calls the outputs, reads the inputs and lets
+time pass with `advance`; a watchdog or commanded reset shows in `reset_cause` until `boot` is called.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+
+from vsecc_sim.mcu.line import UartLine
+from vsecc_sim.mcu.port import PilotPort
+from vsecc_sim.mcu.relay import Relay
+from vsecc_sim.mcu.trace import Trace
+
+PORTS = (1, 2)
+RELAYS = (1, 2, 3)
+# Indices of RESET_NAMES in the message catalogue.
+CAUSE_POWER_ON, CAUSE_WATCHDOG, CAUSE_COMMANDED, CAUSE_FATAL, CAUSE_BROWN_OUT, CAUSE_UNKNOWN = range(6)
+SUPPLY_MV = 24_000
+# Below this the supply supervisor holds the chip in reset.
+BROWN_OUT_MV = 9_000
+FEED_US = 20_000
+WATCHDOG_US = 150_000
+
+
+@dataclass(slots=True)
+class Terminals:
+    """Slow inputs and outputs; bit 0 is the first of each."""
+
+    digital_inputs: int = 0
+    # Supervision of PP1, PP2 and CC1 switched off, as on a station whose cables have no PP contact.
+    dip_switches: int = 0b1111
+    digital_outputs: int = 0
+    supply_mv: int = SUPPLY_MV
+    analog_mv: list[int] = field(default_factory=lambda: [0, 0])
+    leds: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    locked: list[bool] = field(default_factory=lambda: [False, False])
+
+
+class Board:
+    """Everything that is soldered or plugged to the MCU."""
+
+    def __init__(self, *, seed: int = 0, start_us: int = 0) -> None:
+        """Powered, the MCU not yet started."""
+        self.now_us = start_us
+        self.trace = Trace()
+        self.ports = {number: PilotPort(number, self.trace, seed=seed) for number in PORTS}
+        self.relays = {number: Relay(number, self.trace) for number in RELAYS}
+        self.uart = UartLine(seed=seed)
+        self.terminals = Terminals()
+        self.reset_cause: int | None = None
+        self.boot_cause = CAUSE_POWER_ON
+        self.boot_id = 0
+        self.boots = 0
+        self.hung = False
+        self.stall_us = 0
+        self._random = random.Random(seed)
+        self._watchdog_us: int | None = None
+        self._watchdog_timeout_us = WATCHDOG_US
+        self._parts = (*self.ports.values(), *self.relays.values())
+
+    def boot(self) -> None:
+        """The MCU starts; what it starts from is in `boot_cause`."""
+        if self.reset_cause is not None:
+            self.boot_cause, self.reset_cause = self.reset_cause, None
+        self.boots += 1
+        self.boot_id = self._random.randrange(1, 1 << 32)
+        self.hung = False
+        self.trace.add(self.now_us, "boot", self.boot_cause)
+
+    def advance(self, to_us: int) -> None:
+        """Lets time pass; everything due on the way happens at its own time."""
+        to_us = max(to_us, self.now_us)
+        for relay in self.relays.values():
+            relay.sync(to_us)
+        while True:
+            due = [at for part in self._parts if (at := part.next_us()) is not None]
+            if self._watchdog_us is not None:
+                due.append(self._watchdog_us)
+            if not due or min(due) > to_us:
+                break
+            self.now_us = max(self.now_us, min(due))
+            for part in self._parts:
+                part.advance(self.now_us)
+            if self._watchdog_us is not None and self._watchdog_us <= self.now_us:
+                self.reset(CAUSE_WATCHDOG)
+        self.now_us = to_us
+        self.uart.advance(to_us)
+
+    def next_us(self) -> int | None:
+        """When something happens by itself next; pulses and bytes under way apart."""
+        due = [at for part in self._parts if (at := part.next_us()) is not None]
+        if self._watchdog_us is not None:
+            due.append(self._watchdog_us)
+        return min(due, default=None)
+
+    def reset(self, cause: int) -> None:
+        """The chip restarts: pins fall to their reset levels, the watchdog is off, the pumps stop."""
+        self.trace.add(self.now_us, "reset", cause)
+        self.reset_cause = cause
+        self._watchdog_us = None
+        for port in self.ports.values():
+            port.reset(self.now_us)
+        for relay in self.relays.values():
+            relay.machine = None
+            relay.drop(self.now_us)
+        self.uart.mcu_reset()
+        self.write_outputs(0)
+
+    def watchdog_start(self, timeout_us: int) -> None:
+        """Arms the watchdog."""
+        self._watchdog_timeout_us = timeout_us
+        self._watchdog_us = self.now_us + timeout_us
+
+    def watchdog_feed(self, at_us: int | None = None) -> None:
+        """Starts the time-out anew; the first call arms it."""
+        self._watchdog_us = (self.now_us if at_us is None else at_us) + self._watchdog_timeout_us
+
+    @property
+    def watchdog_armed(self) -> bool:
+        """True while the watchdog counts."""
+        return self._watchdog_us is not None
+
+    def write_outputs(self, values: int) -> None:
+        """Sets the 16 outputs; bit 0 = output 1."""
+        if values != self.terminals.digital_outputs:
+            self.terminals.digital_outputs = values
+            self.trace.add(self.now_us, "outputs", values)
+
+    def write_led(self, index: int, pattern: int) -> None:
+        """LED 0 (system) to 3; pattern as in the message catalogue."""
+        if self.terminals.leds[index] != pattern:
+            self.terminals.leds[index] = pattern
+            self.trace.add(self.now_us, f"led{index}", pattern)
+
+    def write_lock(self, port: int, locked: bool) -> None:
+        """Connector lock of a port."""
+        if self.terminals.locked[port - 1] != locked:
+            self.terminals.locked[port - 1] = locked
+            self.trace.add(self.now_us, f"lock{port}", locked)
+
+    def set_supply(self, supply_mv: int) -> None:
+        """Supply voltage; too little holds the chip in reset."""
+        self.terminals.supply_mv = supply_mv
+        if supply_mv < BROWN_OUT_MV:
+            self.reset(CAUSE_BROWN_OUT)

@@ -1,0 +1,161 @@
+"""The chip as a process of its own: an interpreter running the real firmware on the shims, in step with the board."""
+
+from __future__ import annotations
+
+import os
+import select
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from vsecc_sim.mcu.board import CAUSE_COMMANDED, Board
+from vsecc_sim.mcu.firmware import MACHINE_NAME, SHIMS, pin_table, search_path
+from vsecc_sim.mcu.interpreter import Interpreter
+from vsecc_sim.mcu.pins import HEADER, MAGIC, RECORD, TICKS_MASK, ChipPins, ResetRequested
+
+# MicroPython's heap on the RP2350; objects of the 32-bit build have the target's size.
+HEAP = "497k"
+# Firmware that computes for so long in virtual time without idling counts as hung.
+REPLY_TIMEOUT_S = 2.0
+START_TIMEOUT_S = 10.0
+_HALF = 0x20000000
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessSettings:
+    """How to start the chip: with which interpreter (None: CPython) and by which clock."""
+
+    interpreter: Interpreter | None
+    wall_clock: bool
+
+    def argv(self, reader: int, writer: int) -> list[str]:
+        """The command line of the interpreter process."""
+        arguments = [
+            str(SHIMS / "start.py"), str(reader), str(writer), "wall" if self.wall_clock else "virtual",
+            MACHINE_NAME, *search_path(),
+        ]  # fmt: skip
+        if self.interpreter is None:
+            return [sys.executable, "-S", "-E", *arguments]
+        heap = HEAP if self.interpreter.arch in ("i386", "armhf") else "1M"
+        return self.interpreter.argv("-X", f"heapsize={heap}", *arguments)
+
+
+class ProcessChip:
+    """One chip on one board. `until_us` is when its present idle ends; None while it computes, hangs or is dead."""
+
+    def __init__(self, board: Board, settings: ProcessSettings) -> None:
+        """Not started."""
+        self._board = board
+        self._settings = settings
+        self._pins = ChipPins(board, pin_table())
+        self._process: subprocess.Popen[bytes] | None = None
+        self._read_fd = self._write_fd = -1
+        self._input = bytearray()
+        self.until_us: int | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Process id while there is a process."""
+        return self._process.pid if self._process else None
+
+    @property
+    def alive(self) -> bool:
+        """True while the process can still answer."""
+        return self._read_fd >= 0
+
+    def fileno(self) -> int:
+        """Readable when the chip has something to say."""
+        return self._read_fd
+
+    def start(self) -> None:
+        """Starts the interpreter and waits for its greeting; the board must have been told to boot before."""
+        self.spawn()
+        self.receive(START_TIMEOUT_S)
+
+    def spawn(self) -> None:
+        """Starts the interpreter without waiting."""
+        self.kill()
+        self._pins.reset()
+        chip_reads, self._write_fd = os.pipe()
+        self._read_fd, chip_writes = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                self._settings.argv(chip_reads, chip_writes), pass_fds=(chip_reads, chip_writes), stdin=subprocess.DEVNULL
+            )
+        finally:
+            os.close(chip_reads)
+            os.close(chip_writes)
+        self._input.clear()
+
+    def kill(self) -> None:
+        """Ends the process; pins stay as they are."""
+        self.until_us = None
+        for fd in (self._read_fd, self._write_fd):
+            if fd >= 0:
+                os.close(fd)
+        self._read_fd = self._write_fd = -1
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def resume(self) -> None:
+        """Ends the idle: inputs in, then waits for the firmware's next idle."""
+        self.answer()
+        self.receive(REPLY_TIMEOUT_S)
+
+    def answer(self) -> None:
+        """Hands the inputs of the board's present time over; the firmware computes on."""
+        self.until_us = None
+        try:
+            os.write(self._write_fd, self._pins.answer())
+        except OSError:
+            self.kill()
+
+    def receive(self, timeout_s: float) -> bool:
+        """Takes the firmware's next report; False when none came in time or the process is gone."""
+        while not self._complete():
+            if not self.alive or not select.select([self._read_fd], [], [], timeout_s)[0]:
+                return False
+            data = os.read(self._read_fd, 65536)
+            if not data:
+                self.kill()
+                return False
+            self._input += data
+        self._take()
+        return True
+
+    def _complete(self) -> bool:
+        if len(self._input) < HEADER.size:
+            return False
+        _, records, tx_count, _, _, _ = HEADER.unpack_from(self._input)
+        return len(self._input) >= HEADER.size + RECORD.size * records + tx_count
+
+    def _take(self) -> None:
+        magic, records, tx_count, greeting, now_ticks, until_ticks = HEADER.unpack_from(self._input)
+        if magic != MAGIC:
+            self.kill()
+            return
+        middle = HEADER.size + RECORD.size * records
+        body, tx = bytes(self._input[HEADER.size : middle]), bytes(self._input[middle : middle + tx_count])
+        del self._input[: middle + tx_count]
+        try:
+            self._pins.apply(body)
+        except ResetRequested:
+            self._board.reset(CAUSE_COMMANDED)
+            return
+        if tx:
+            self._board.uart.mcu_write(tx, self._board.now_us)
+        if greeting:
+            # Its clock starts with the answer.
+            self.until_us = self._board.now_us
+            return
+        ahead = ((until_ticks - now_ticks + _HALF) & TICKS_MASK) - _HALF
+        self.until_us = self._chip_time_us(now_ticks) + max(0, ahead)
+
+    def _chip_time_us(self, now_ticks: int) -> int:
+        """Board time of the chip's clock; its computing may have carried it a little ahead of the board."""
+        if self._settings.wall_clock:
+            return self._board.now_us
+        ahead = ((now_ticks - self._board.now_us + _HALF) & TICKS_MASK) - _HALF
+        return self._board.now_us + max(0, ahead)

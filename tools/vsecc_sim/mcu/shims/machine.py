@@ -1,0 +1,240 @@
+"""The part of `machine` that firmware for the RP2 chips uses, on the emulated chip."""
+
+import chip
+
+PWRON_RESET = 1
+WDT_RESET = 3
+
+
+class Pin:
+    """A GPIO; outputs are reported to the board, inputs come from it."""
+
+    IN = 0
+    OUT = 1
+    OPEN_DRAIN = 2
+    PULL_UP = 1
+    PULL_DOWN = 2
+
+    def __init__(self, number, mode=-1, pull=-1, value=None):
+        """As on the chip: without a mode nothing changes."""
+        self.number = number
+        self._output = mode == Pin.OUT
+        self._level = 0
+        if value is not None:
+            self._level = 1 if value else 0
+            chip.note(chip.PIN_SET, number, self._level)
+        if mode >= 0:
+            chip.note(chip.PIN_MODE, number, mode | (pull + 1) << 4)
+
+    def init(self, mode=-1, pull=-1, value=None):
+        """Configures again."""
+        self.__init__(self.number, mode, pull, value)
+
+    def __call__(self, level=None):
+        """Reads without an argument, else sets the level."""
+        if level is None:
+            if self._output:
+                return self._level
+            if self.number < 30:
+                return chip.words[chip.W_GPIO_LOW] >> self.number & 1
+            return chip.words[chip.W_GPIO_HIGH] >> self.number - 30 & 1
+        level = 1 if level else 0
+        if self.number == chip.expander_select and level and not self._level:
+            SPI.latch()
+        elif self.number == chip.converter_select or self.number == chip.expander_select:
+            SPI.selected = -1 if level else self.number
+        else:
+            chip.note(chip.PIN_SET, self.number, level)
+        self._level = level
+        return None
+
+    def value(self, level=None):
+        """Same as calling the pin."""
+        return self(level)
+
+    def on(self):
+        """Level high."""
+        self(1)
+
+    def off(self):
+        """Level low."""
+        self(0)
+
+
+class PWM:
+    """One PWM output; duty 0 and 65535 are steady levels."""
+
+    def __init__(self, pin, freq=0, duty_u16=-1):
+        """Starts when frequency and duty are given."""
+        self._number = pin.number
+        self._duty = 0
+        self._freq = 0
+        if freq:
+            self.freq(freq)
+        if duty_u16 >= 0:
+            self.duty_u16(duty_u16)
+
+    def freq(self, value=0):
+        """Frequency in Hz."""
+        if not value:
+            return self._freq
+        self._freq = value
+        chip.note(chip.PWM_FREQ, self._number, value)
+        return None
+
+    def duty_u16(self, value=-1):
+        """Duty in 1/65536, latched at the end of the period."""
+        if value < 0:
+            return self._duty
+        if value != self._duty or not value:
+            self._duty = value
+            chip.note(chip.PWM_DUTY, self._number, value)
+        return None
+
+    def duty_ns(self, value):
+        """High time in ns."""
+        self.duty_u16(value * self._freq * 65536 // 1000000000)
+
+    def deinit(self):
+        """The pin keeps whatever level it has."""
+
+
+class ADC:
+    """Claims the pin; sampling is set up through the registers."""
+
+    def __init__(self, pin):
+        """Nothing to do for a pin that only feeds the converter."""
+        self.pin = pin
+
+
+class UART:
+    """The host line."""
+
+    def __init__(self, index, baudrate=9600, tx=None, rx=None, rxbuf=256, txbuf=256, timeout=0, timeout_char=0):
+        """Sets the rate of the line and the size of the receive ring."""
+        chip.note(chip.UART_BAUD, index, baudrate)
+        chip.rx_resize(rxbuf)
+
+    def any(self):
+        """Bytes that may be read at once."""
+        return chip.rx_available()
+
+    def readinto(self, buffer, count=-1):
+        """Takes what is there, None when nothing is."""
+        if count < 0:
+            count = len(buffer)
+        return chip.rx_take(buffer, count) or None
+
+    def write(self, buffer):
+        """Queues the whole buffer."""
+        return chip.tx_put(buffer, len(buffer))
+
+
+class WDT:
+    """Watchdog; cannot be stopped."""
+
+    def __init__(self, id=0, timeout=5000):
+        """Arms it."""
+        chip.note(chip.WDT_START, 0, timeout)
+
+    def feed(self):
+        """Starts the time-out anew."""
+        chip.note(chip.WDT_FEED, 0, 0)
+
+
+class SPI:
+    """Bus with a MCP3208 converter and a pair of shift registers, told apart by their select pins."""
+
+    selected = -1
+    _shifted = 0
+    _latched = -1
+
+    def __init__(self, index, baudrate=1000000, polarity=0, phase=0, sck=None, mosi=None, miso=None):
+        """Only the two parts of the reference circuit are on the bus."""
+
+    def write_readinto(self, out, into):
+        """One transfer of the selected part; an idle bus reads ones."""
+        chip.charge(8 * len(out))
+        if SPI.selected == chip.converter_select:
+            channel = (out[0] & 1) << 2 | out[1] >> 6
+            code = chip.words[chip.W_CONVERTER + channel]
+            into[0] = 0xFF
+            into[1] = 0xE0 | code >> 8
+            into[2] = code & 0xFF
+        elif SPI.selected == chip.expander_select:
+            SPI._shifted = out[0] << 16 | out[1] << 8 | out[2]
+            into[0] = chip.words[chip.W_EXPANDER] & 0xFF
+            for index in range(1, len(into)):
+                into[index] = 0
+        else:
+            for index in range(len(into)):
+                into[index] = 0xFF
+
+    @staticmethod
+    def latch():
+        """Rising edge of the expander's select: the shifted bits reach the outputs."""
+        SPI.selected = -1
+        if SPI._shifted != SPI._latched:
+            SPI._latched = SPI._shifted
+            chip.note(chip.EXPANDER, 0, SPI._shifted)
+
+
+class _Registers:
+    """Memory-mapped registers: the ADC and the first watchdog scratch register, both chips' addresses."""
+
+    _ADC = (0x4004C000, 0x400A0000)
+    _SCRATCH = (0x4005800C, 0x400D800C)
+
+    def __getitem__(self, address):
+        """Reads; an ADC FIFO that never overflows, 0 for anything unknown."""
+        if address in self._SCRATCH:
+            return chip.words[chip.W_SCRATCH]
+        return 0
+
+    def __setitem__(self, address, value):
+        """Writes what the board has to know."""
+        if address in self._SCRATCH:
+            chip.words[chip.W_SCRATCH] = value
+            chip.note(chip.SCRATCH, 0, value)
+        for base in self._ADC:
+            if address == base:
+                chip.note(chip.ADC_RUN, 0, value)
+            elif address == base + 16:
+                chip.note(chip.ADC_DIVIDER, 0, value)
+
+
+mem32 = _Registers()
+
+
+def reset():
+    """Restarts the chip."""
+    chip.reset()
+
+
+def reset_cause():
+    """Power-on or watchdog; a commanded reset reads as watchdog, as on the chip."""
+    return chip.words[chip.W_RESET_CAUSE]
+
+
+def unique_id():
+    """Serial number of the emulated flash chip."""
+    return b"vsecc-em"
+
+
+def freq(value=0):
+    """Processor clock in Hz."""
+    return 150000000
+
+
+def disable_irq():
+    """No interrupts are emulated."""
+    return 0
+
+
+def enable_irq(state):
+    """No interrupts are emulated."""
+
+
+def idle():
+    """Lets a little time pass."""
+    chip.sleep_us(100)
