@@ -10,6 +10,9 @@ import micropython
 
 from . import cyclic, frame
 
+if not hasattr(micropython, "viper"):  # the type stubs, or a port without a native code emitter
+    raise ImportError("no viper here")
+
 _TABLE_SIZE = 256
 _shared_table = []  # built with the first frame, 1 KiB for all of them
 
