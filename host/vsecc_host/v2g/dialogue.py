@@ -28,6 +28,10 @@ class Step(NamedTuple):
 class Dialogue(Protocol):
     """The SECC's half of one protocol; never blocks, never reads a clock."""
 
+    @property
+    def state_name(self) -> str:
+        """The state as the standard names it."""
+
     def ask(self, message: object, view: EvseView, now: float) -> Step:
         """A decoded request arrived."""
 

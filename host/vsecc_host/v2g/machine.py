@@ -18,7 +18,7 @@ MAX_WAITING = 2 * v2gtp.MAX_PAYLOAD  # bytes a client may send ahead while its r
 FrameSeen = Callable[[str, bytes], None]  # direction "rx" or "tx", the whole V2GTP message
 SessionIds = Callable[[], bytes]
 
-_CODECS = {"din": Protocol.DIN70121}
+_CODECS = {"din": Protocol.DIN}
 
 
 class V2gConnection:
@@ -41,7 +41,7 @@ class V2gConnection:
         self._frame_seen = frame_seen
         self._framer = v2gtp.Framer()
         self._dialogue: Dialogue | None = None
-        self._codec = Protocol.APP_PROTOCOL
+        self._codec = Protocol.SAP
         self._quiet_since = now  # the last answer, or the connect
         self._wait_until: float | None = None  # a request waits for its answer
         self._ramped = False
@@ -50,6 +50,13 @@ class V2gConnection:
         self._events: list[StationEvent] = []
         self._out: list[bytes] = []
         self.closing: float | None = None
+
+    @property
+    def state_name(self) -> str:
+        """What is waited for: "handshake", a state of the protocol, or "end"."""
+        if self._ended:
+            return "end"
+        return self._dialogue.state_name if self._dialogue else "handshake"
 
     # --- verbs --------------------------------------------------------------------------------------------
 

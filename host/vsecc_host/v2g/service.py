@@ -15,6 +15,7 @@ from vsecc_host.station.values import Cause, EvseView
 from vsecc_host.v2g import sdp, v2gtp
 from vsecc_host.v2g.config import V2gConfig
 from vsecc_host.v2g.endpoint import Address, Endpoint, open_endpoint
+from vsecc_host.v2g.exi import Protocol, warm_up
 from vsecc_host.v2g.machine import V2gConnection
 
 __all__ = ["V2gConfig", "V2gService"]
@@ -33,6 +34,12 @@ def new_session_id() -> bytes:
         session_id = secrets.token_bytes(8)
         if any(session_id):
             return session_id
+
+
+def _warm_up() -> None:
+    """Builds the codecs (60 ms) in a thread, before a car waits and without holding the loop."""
+    warm_up(Protocol.SAP)
+    warm_up(Protocol.DIN)
 
 
 class V2gService:
@@ -57,6 +64,7 @@ class V2gService:
     async def start(self) -> None:
         """Listen, then answer discovery; OSError when the endpoint cannot be used."""
         loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, _warm_up)
         endpoint = await open_endpoint(self._url, self.config.interface_wait_s)
         self._endpoint = endpoint
         self._server = await loop.create_server(lambda: CarLink(self), sock=endpoint.listener)
@@ -90,6 +98,13 @@ class V2gService:
         if self._endpoint is None:
             raise RuntimeError("the V2G service is not started")
         return self._endpoint.port
+
+    @property
+    def state_name(self) -> str:
+        """What is waited for, for displays: "closed", "listening" or a state of the session."""
+        if self._car is not None:
+            return self._car.state_name
+        return "listening" if self._accepted else "closed"
 
     def update(self, view: EvseView) -> None:
         """The truth about the outlet changed."""
@@ -193,6 +208,11 @@ class CarLink(asyncio.BufferedProtocol):
     def open(self) -> bool:
         """A session may still run here."""
         return self._machine is not None and self._machine.closing is None
+
+    @property
+    def state_name(self) -> str:
+        """What the session waits for."""
+        return self._machine.state_name if self._machine is not None else "refused"
 
     # --- asyncio ------------------------------------------------------------------------------------------
 

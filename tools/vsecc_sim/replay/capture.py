@@ -1,10 +1,11 @@
-"""Recorded sessions as exchanges: each request of the car with the answer the recorded charger gave, if any."""
+"""Recorded sessions as exchanges: each request of the car with the recorded charger's answer, if any."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from vsecc_host.v2g.exi.app_protocol import SupportedAppProtocolReq, SupportedAp
 
 
 class Told(NamedTuple):
-    """A message by what matters in a comparison: its name, response code and processing; `message` if it decodes."""
+    """What matters of a message: its name, response code and processing; `message` if it decodes."""
 
     name: str
     code: str = ""
@@ -30,7 +31,7 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request; `think_s` is what the car took after the previous answer, `answer` None when there was none."""
+    """One request; `think_s` is what the car took after the previous answer, `answer` None if none came."""
 
     request: bytes
     told: Told
@@ -93,7 +94,7 @@ def read_message(raw: bytes, *, handshake: bool) -> Told | None:
     if frame is None:
         return None
     try:
-        message = decode(Protocol.APP_PROTOCOL if handshake else Protocol.DIN70121, frame.payload)
+        message = decode(Protocol.SAP if handshake else Protocol.DIN, frame.payload)
     except DecodeError:
         return None
     if isinstance(message, SupportedAppProtocolReq):
@@ -109,7 +110,7 @@ def read_message(raw: bytes, *, handshake: bool) -> Told | None:
 def _sessions(frames: Sequence[_Frame], starts: Sequence[float]) -> Iterator[RecordedSession]:
     before: float | None = None
     bounds = [*starts, float("inf")] if starts else [float("-inf"), float("inf")]
-    for begin, end in zip(bounds, bounds[1:], strict=False):
+    for begin, end in pairwise(bounds):
         mine = [frame for frame in frames if begin <= frame.at < end]
         while mine and not mine[0].from_ev:
             mine.pop(0)
@@ -140,8 +141,8 @@ def _exchanges(frames: Sequence[_Frame]) -> Iterator[Exchange]:
 
 def _name(frame: _Frame) -> str:
     if isinstance(frame.decoded, dict) and "V2G_Message" in frame.decoded:
-        return next(iter(frame.decoded["V2G_Message"]["Body"]))
-    return next(iter(frame.decoded)) if isinstance(frame.decoded, dict) else "undecodable"
+        return str(next(iter(frame.decoded["V2G_Message"]["Body"])))
+    return str(next(iter(frame.decoded))) if isinstance(frame.decoded, dict) else "undecodable"
 
 
 def _session_id(exchanges: Sequence[Exchange]) -> bytes:

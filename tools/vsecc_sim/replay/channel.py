@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from ipaddress import IPv6Address
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -53,10 +54,8 @@ class TcpChannel:
     async def close(self) -> None:
         """See Channel."""
         self._writer.close()
-        try:
+        with suppress(ConnectionError):  # the station was faster
             await self._writer.wait_closed()
-        except ConnectionError:
-            pass  # the station was faster
 
 
 def connector(url: str) -> Connect:
@@ -105,9 +104,6 @@ async def discover(host: str, port: int) -> sdp.SdpResponse:
     info = (await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM))[0]
     transport, answers = await loop.create_datagram_endpoint(_Answers, family=info[0])
     try:
-        if info[0] == socket.AF_INET6 and info[4][3]:
-            raw = transport.get_extra_info("socket")
-            raw.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, info[4][3])
         for _ in range(SDP_ATTEMPTS):
             transport.sendto(sdp.encode_request(sdp.Security.NONE), info[4])
             try:

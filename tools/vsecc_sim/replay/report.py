@@ -87,7 +87,9 @@ class ReplayReport:
         lines = [f"{self.capture}: {self.ev}; recorded at {self.evse}"]
         for number, rows in enumerate(self.sessions, 1):
             lines.append(f"session {number}")
-            lines.append(f"  {'request':29}{'sent':>6}  {'recorded':26}{'answered':26}{'median':>9}{'max':>9}")
+            lines.append(
+                f"  {'request':29}{'sent':>6}  {'recorded':26}{'answered':26}{'median':>9}{'max':>9}"
+            )
             for row in rows:
                 lines += _row_lines(row)
         found = self.differences
@@ -96,7 +98,11 @@ class ReplayReport:
 
 
 def _row_lines(row: Row) -> list[str]:
-    times = [f"{value * 1000:.1f} ms" for value in (median(row.times_s), max(row.times_s))] if row.times_s else ["-", "-"]
+    times = (
+        [f"{value * 1000:.1f} ms" for value in (median(row.times_s), max(row.times_s))]
+        if row.times_s
+        else ["-", "-"]
+    )
     recorded = ", ".join(row.recorded) or "no answer"
     answered = ", ".join(row.answered) or "no answer"
     lines = [f"  {row.message:29}{row.sent:>6}  {recorded:26}{answered:26}{times[0]:>9}{times[1]:>9}"]

@@ -33,6 +33,11 @@ class DinDialogue:
         self._asked: _Asked | None = None
         self._target: ChargeTargetRequested | None = None
 
+    @property
+    def state_name(self) -> str:
+        """The state as the standard names it."""
+        return self.session.state.value
+
     def ask(self, message: object, view: EvseView, now: float) -> Step:
         """A decoded request: session first, then sequence, then content."""
         assert isinstance(message, m.V2gMessage), "the codec was asked for this schema"

@@ -11,8 +11,8 @@ CP_STATE_DETECTION_S = 1.5  # V2G_SECC_CPState_Detection_Timeout: how long an an
 # PowerDeliveryRes is due within 1.5 s and the EV gives up after 2: leaves 0.3 s for a slow loop and the line.
 POWER_SWITCH_S = 1.2
 
-# Charge loop: nothing in the standard but the 60 s above bounds how long current flows to a silent car. Cars ask
-# every 17..250 ms; the longest retransmission gap that still heals is about a second. See ADR 0010.
+# Charge loop: nothing in the standard but the 60 s above bounds how long current flows to a silent car. Cars
+# ask every 17..250 ms; the longest retransmission gap that still heals is about a second. See ADR 0010.
 LOOP_RAMP_DOWN_S = 1.5  # the current goes to zero; a car that comes back finds its target followed again
 LOOP_SILENCE_S = 10.0  # the session is over
 
