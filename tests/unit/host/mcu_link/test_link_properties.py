@@ -134,3 +134,21 @@ def test_fuzz_target_holds() -> None:
     if fuzz.atheris is not None:
         pytest.skip("instrumented: run the target itself")
     assert fuzz.run_without_atheris(300) == 0
+
+
+def test_worked_hex_of_the_wire_document_is_true() -> None:
+    seen = set()
+    for line in (ROOT / "protocol" / "README.md").read_text(encoding="utf-8").splitlines():
+        _, sync, rest = line.partition("a5 5a ")
+        if not sync or line.startswith("`"):
+            continue
+        data = bytes.fromhex(sync + rest)
+        parser = frame.Parser()
+        assert parser.push(data, 0, len(data)) == len(data)
+        assert parser.next(), line
+        if parser.kind != frame.ACK:
+            sender = HOST if line.startswith("host") else MCU
+            message, problem = envelope.unpack(parser.payload(), sender)
+            assert problem is None, line
+            seen.add(messages.name_of(message[0]))
+    assert seen == {"HELLO_REQUEST", "HELLO", "GRANT", "CP_STATE", "SET_PILOT", "STATUS"}
