@@ -9,7 +9,8 @@ from pathlib import Path
 
 from .classes import module_text
 from .model import Model
-from .schema import Complex, Element, Name, Schema
+from .schema import Element, Name, Schema
+from .tables import TableWriter
 
 _OUT = Path(__file__).resolve().parents[2] / "host" / "vsecc_host" / "v2g" / "exi"
 _XMLDSIG = "http://www.w3.org/2000/09/xmldsig#"
@@ -107,6 +108,17 @@ def write_classes(schemas: Path, out: Path) -> None:
         imported |= {name: chosen.module for name in only or ()}
 
 
+def write_tables(schemas: Path, out: Path) -> None:
+    """Writes all table modules."""
+    for chosen in SETS:
+        if chosen.module == "iso15118_20_types":
+            continue
+        schema = Schema(schemas / chosen.root)
+        names = roots(schema, chosen)
+        text = TableWriter(Model(schema, names), chosen.module).module_text(f"Tables: {chosen.title}", names)
+        (out / f"{chosen.module}.py").write_text(text)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(prog="exi_generator", description=__doc__)
@@ -114,6 +126,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=_OUT)
     arguments = parser.parse_args()
     write_classes(arguments.schemas, arguments.out)
+    write_tables(arguments.schemas, arguments.out / "tables")
 
 
 if __name__ == "__main__":

@@ -132,8 +132,8 @@ class Model:
     def _share(branches: tuple[Branch, ...], high: int) -> tuple[Branch, ...]:
         """One field for all branches when the class of the value tells which it is."""
         types = [branch.type for branch in branches]
-        distinct = all(isinstance(kind, Complex) for kind in types) and len({id(k) for k in types}) == len(types)
-        if not distinct or high > 1:
+        complex_only = all(isinstance(kind, Complex) for kind in types)
+        if not complex_only or len({id(kind) for kind in types}) < len(types) or high > 1:
             return branches
         name = choice_field_name(tuple(branch.element for branch in branches))
         return tuple(Branch(b.element, b.type, name) for b in branches)

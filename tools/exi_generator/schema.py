@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lxml import etree
+from lxml import etree  # type: ignore[import-untyped]
 
 _XS = "{http://www.w3.org/2001/XMLSchema}"
 UNBOUNDED = 1_000_000
@@ -126,8 +126,11 @@ class Schema:
         return [name for kind, name in self._nodes if kind == "type"]
 
     def group(self, head: Name) -> list[Element]:
-        """Members of a substitution group with its head, in EXI order."""
-        members = [e for e in self.elements.values() if e.head == head or e.name == head]
+        """Members of a substitution group with its head, and members of their groups, in EXI order."""
+        names = {head}
+        while more := {e.name for e in self.elements.values() if e.head in names} - names:
+            names |= more
+        members = [self.elements[name] for name in names if name in self.elements]
         return sorted(members, key=lambda element: element.name.key)
 
     @staticmethod

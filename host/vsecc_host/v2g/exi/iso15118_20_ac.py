@@ -45,6 +45,10 @@ __all__ = [
     "AcCpdResEnergyTransferMode",
     "BptAcCpdReqEnergyTransferMode",
     "BptAcCpdResEnergyTransferMode",
+    "BptDynamicAcClReqControlMode",
+    "BptDynamicAcClResControlMode",
+    "BptScheduledAcClReqControlMode",
+    "BptScheduledAcClResControlMode",
     "CanonicalizationMethod",
     "DetailedCost",
     "DetailedTax",
@@ -76,6 +80,61 @@ __all__ = [
     "X509Data",
     "X509IssuerSerial",
 ]
+
+
+class BptDynamicAcClReqControlMode(NamedTuple):
+    """BPT_Dynamic_AC_CLReqControlModeType"""
+
+    ev_target_energy_request: RationalNumber
+    ev_maximum_energy_request: RationalNumber
+    ev_minimum_energy_request: RationalNumber
+    ev_maximum_charge_power: RationalNumber
+    ev_minimum_charge_power: RationalNumber
+    ev_present_active_power: RationalNumber
+    ev_present_reactive_power: RationalNumber
+    ev_maximum_discharge_power: RationalNumber
+    ev_minimum_discharge_power: RationalNumber
+    departure_time: int | None = None  # 0..4294967295
+    ev_maximum_charge_power_l2: RationalNumber | None = None
+    ev_maximum_charge_power_l3: RationalNumber | None = None
+    ev_minimum_charge_power_l2: RationalNumber | None = None
+    ev_minimum_charge_power_l3: RationalNumber | None = None
+    ev_present_active_power_l2: RationalNumber | None = None
+    ev_present_active_power_l3: RationalNumber | None = None
+    ev_present_reactive_power_l2: RationalNumber | None = None
+    ev_present_reactive_power_l3: RationalNumber | None = None
+    ev_maximum_discharge_power_l2: RationalNumber | None = None
+    ev_maximum_discharge_power_l3: RationalNumber | None = None
+    ev_minimum_discharge_power_l2: RationalNumber | None = None
+    ev_minimum_discharge_power_l3: RationalNumber | None = None
+    ev_maximum_v2x_energy_request: RationalNumber | None = None
+    ev_minimum_v2x_energy_request: RationalNumber | None = None
+
+
+class BptScheduledAcClReqControlMode(NamedTuple):
+    """BPT_Scheduled_AC_CLReqControlModeType"""
+
+    ev_present_active_power: RationalNumber
+    ev_target_energy_request: RationalNumber | None = None
+    ev_maximum_energy_request: RationalNumber | None = None
+    ev_minimum_energy_request: RationalNumber | None = None
+    ev_maximum_charge_power: RationalNumber | None = None
+    ev_maximum_charge_power_l2: RationalNumber | None = None
+    ev_maximum_charge_power_l3: RationalNumber | None = None
+    ev_minimum_charge_power: RationalNumber | None = None
+    ev_minimum_charge_power_l2: RationalNumber | None = None
+    ev_minimum_charge_power_l3: RationalNumber | None = None
+    ev_present_active_power_l2: RationalNumber | None = None
+    ev_present_active_power_l3: RationalNumber | None = None
+    ev_present_reactive_power: RationalNumber | None = None
+    ev_present_reactive_power_l2: RationalNumber | None = None
+    ev_present_reactive_power_l3: RationalNumber | None = None
+    ev_maximum_discharge_power: RationalNumber | None = None
+    ev_maximum_discharge_power_l2: RationalNumber | None = None
+    ev_maximum_discharge_power_l3: RationalNumber | None = None
+    ev_minimum_discharge_power: RationalNumber | None = None
+    ev_minimum_discharge_power_l2: RationalNumber | None = None
+    ev_minimum_discharge_power_l3: RationalNumber | None = None
 
 
 class DynamicAcClReqControlMode(NamedTuple):
@@ -124,8 +183,45 @@ class AcChargeLoopReq(NamedTuple):
 
     header: MessageHeader
     meter_info_requested: bool
-    cl_req_control_mode: DynamicAcClReqControlMode | ScheduledAcClReqControlMode
+    cl_req_control_mode: (
+        BptDynamicAcClReqControlMode
+        | BptScheduledAcClReqControlMode
+        | DynamicAcClReqControlMode
+        | ScheduledAcClReqControlMode
+    )
     display_parameters: DisplayParameters | None = None
+
+
+class BptDynamicAcClResControlMode(NamedTuple):
+    """BPT_Dynamic_AC_CLResControlModeType"""
+
+    evse_target_active_power: RationalNumber
+    departure_time: int | None = None  # 0..4294967295
+    minimum_soc: int | None = None  # 0..100
+    target_soc: int | None = None  # 0..100
+    ack_max_delay: int | None = None  # 0..65535
+    evse_target_active_power_l2: RationalNumber | None = None
+    evse_target_active_power_l3: RationalNumber | None = None
+    evse_target_reactive_power: RationalNumber | None = None
+    evse_target_reactive_power_l2: RationalNumber | None = None
+    evse_target_reactive_power_l3: RationalNumber | None = None
+    evse_present_active_power: RationalNumber | None = None
+    evse_present_active_power_l2: RationalNumber | None = None
+    evse_present_active_power_l3: RationalNumber | None = None
+
+
+class BptScheduledAcClResControlMode(NamedTuple):
+    """BPT_Scheduled_AC_CLResControlModeType"""
+
+    evse_target_active_power: RationalNumber | None = None
+    evse_target_active_power_l2: RationalNumber | None = None
+    evse_target_active_power_l3: RationalNumber | None = None
+    evse_target_reactive_power: RationalNumber | None = None
+    evse_target_reactive_power_l2: RationalNumber | None = None
+    evse_target_reactive_power_l3: RationalNumber | None = None
+    evse_present_active_power: RationalNumber | None = None
+    evse_present_active_power_l2: RationalNumber | None = None
+    evse_present_active_power_l3: RationalNumber | None = None
 
 
 class DynamicAcClResControlMode(NamedTuple):
@@ -165,7 +261,12 @@ class AcChargeLoopRes(NamedTuple):
 
     header: MessageHeader
     response_code: ResponseCode
-    cl_res_control_mode: DynamicAcClResControlMode | ScheduledAcClResControlMode
+    cl_res_control_mode: (
+        BptDynamicAcClResControlMode
+        | BptScheduledAcClResControlMode
+        | DynamicAcClResControlMode
+        | ScheduledAcClResControlMode
+    )
     evse_status: EvseStatus | None = None
     meter_info: MeterInfo | None = None
     receipt: Receipt | None = None

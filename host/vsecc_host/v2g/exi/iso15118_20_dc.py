@@ -40,6 +40,10 @@ from .xmldsig import (
 __all__ = [
     "BptDcCpdReqEnergyTransferMode",
     "BptDcCpdResEnergyTransferMode",
+    "BptDynamicDcClReqControlMode",
+    "BptDynamicDcClResControlMode",
+    "BptScheduledDcClReqControlMode",
+    "BptScheduledDcClResControlMode",
     "CanonicalizationMethod",
     "DcCableCheckReq",
     "DcCableCheckRes",
@@ -100,6 +104,43 @@ class DcCableCheckRes(NamedTuple):
     evse_processing: Processing
 
 
+class BptDynamicDcClReqControlMode(NamedTuple):
+    """BPT_Dynamic_DC_CLReqControlModeType"""
+
+    ev_target_energy_request: RationalNumber
+    ev_maximum_energy_request: RationalNumber
+    ev_minimum_energy_request: RationalNumber
+    ev_maximum_charge_power: RationalNumber
+    ev_minimum_charge_power: RationalNumber
+    ev_maximum_charge_current: RationalNumber
+    ev_maximum_voltage: RationalNumber
+    ev_minimum_voltage: RationalNumber
+    ev_maximum_discharge_power: RationalNumber
+    ev_minimum_discharge_power: RationalNumber
+    ev_maximum_discharge_current: RationalNumber
+    departure_time: int | None = None  # 0..4294967295
+    ev_maximum_v2x_energy_request: RationalNumber | None = None
+    ev_minimum_v2x_energy_request: RationalNumber | None = None
+
+
+class BptScheduledDcClReqControlMode(NamedTuple):
+    """BPT_Scheduled_DC_CLReqControlModeType"""
+
+    ev_target_current: RationalNumber
+    ev_target_voltage: RationalNumber
+    ev_target_energy_request: RationalNumber | None = None
+    ev_maximum_energy_request: RationalNumber | None = None
+    ev_minimum_energy_request: RationalNumber | None = None
+    ev_maximum_charge_power: RationalNumber | None = None
+    ev_minimum_charge_power: RationalNumber | None = None
+    ev_maximum_charge_current: RationalNumber | None = None
+    ev_maximum_voltage: RationalNumber | None = None
+    ev_minimum_voltage: RationalNumber | None = None
+    ev_maximum_discharge_power: RationalNumber | None = None
+    ev_minimum_discharge_power: RationalNumber | None = None
+    ev_maximum_discharge_current: RationalNumber | None = None
+
+
 class DynamicDcClReqControlMode(NamedTuple):
     """Dynamic_DC_CLReqControlModeType"""
 
@@ -135,8 +176,43 @@ class DcChargeLoopReq(NamedTuple):
     header: MessageHeader
     meter_info_requested: bool
     ev_present_voltage: RationalNumber
-    cl_req_control_mode: DynamicDcClReqControlMode | ScheduledDcClReqControlMode
+    cl_req_control_mode: (
+        BptDynamicDcClReqControlMode
+        | BptScheduledDcClReqControlMode
+        | DynamicDcClReqControlMode
+        | ScheduledDcClReqControlMode
+    )
     display_parameters: DisplayParameters | None = None
+
+
+class BptDynamicDcClResControlMode(NamedTuple):
+    """BPT_Dynamic_DC_CLResControlModeType"""
+
+    evse_maximum_charge_power: RationalNumber
+    evse_minimum_charge_power: RationalNumber
+    evse_maximum_charge_current: RationalNumber
+    evse_maximum_voltage: RationalNumber
+    evse_maximum_discharge_power: RationalNumber
+    evse_minimum_discharge_power: RationalNumber
+    evse_maximum_discharge_current: RationalNumber
+    evse_minimum_voltage: RationalNumber
+    departure_time: int | None = None  # 0..4294967295
+    minimum_soc: int | None = None  # 0..100
+    target_soc: int | None = None  # 0..100
+    ack_max_delay: int | None = None  # 0..65535
+
+
+class BptScheduledDcClResControlMode(NamedTuple):
+    """BPT_Scheduled_DC_CLResControlModeType"""
+
+    evse_maximum_charge_power: RationalNumber | None = None
+    evse_minimum_charge_power: RationalNumber | None = None
+    evse_maximum_charge_current: RationalNumber | None = None
+    evse_maximum_voltage: RationalNumber | None = None
+    evse_maximum_discharge_power: RationalNumber | None = None
+    evse_minimum_discharge_power: RationalNumber | None = None
+    evse_maximum_discharge_current: RationalNumber | None = None
+    evse_minimum_voltage: RationalNumber | None = None
 
 
 class DynamicDcClResControlMode(NamedTuple):
@@ -171,7 +247,12 @@ class DcChargeLoopRes(NamedTuple):
     evse_power_limit_achieved: bool
     evse_current_limit_achieved: bool
     evse_voltage_limit_achieved: bool
-    cl_res_control_mode: DynamicDcClResControlMode | ScheduledDcClResControlMode
+    cl_res_control_mode: (
+        BptDynamicDcClResControlMode
+        | BptScheduledDcClResControlMode
+        | DynamicDcClResControlMode
+        | ScheduledDcClResControlMode
+    )
     evse_status: EvseStatus | None = None
     meter_info: MeterInfo | None = None
     receipt: Receipt | None = None

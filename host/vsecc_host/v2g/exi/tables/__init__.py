@@ -1,0 +1,1 @@
+"""Generated EXI tables, one module per schema set, loaded when first used."""
