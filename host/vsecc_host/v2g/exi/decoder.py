@@ -1,6 +1,6 @@
 """The decoder: writes a Python function for each complex type out of its table.
 
-A message is one integer n; pos says how many of its bits are still unread. Neighbours of fixed width (event codes,
+A message is one integer n; pos says how many of its bits are still unread. Neighbours of fixed width (codes,
 flags, enumerations, small integers) are read with a single shift and taken apart afterwards, and all codes
 that must be 0 are checked with a single mask. A read behind the end makes the shift count negative,
 which Python refuses by itself.

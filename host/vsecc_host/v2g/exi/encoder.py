@@ -1,9 +1,9 @@
 """The encoder: writes a Python function for each complex type out of its table.
 
-A message is one growing integer acc. Its first bit is that of the EXI header, so its bit length is that of the
-document. Neighbours of fixed width are put together and appended with one shift. Where optional elements
-make the event code depend on what has been written before, b and w hold the first code and the width
-of the state.
+A message is one growing integer acc. Its first bit is that of the EXI header, so its bit length is that of
+the document. Neighbours of fixed width are put together and appended with one shift. Where optional
+elements make the event code depend on what has been written before, b and w hold the first code and
+the width of the state.
 """
 
 from __future__ import annotations
@@ -79,9 +79,8 @@ class EncoderSource:
         if kind.cls is None:
             self._add("f0 = v")
         else:
-            self._add(
-                f'if v.__class__ is not C_{kind.name}: raise EncodeError(f"{{v!r}} is no {kind.cls.__name__}")'
-            )
+            wrong = f'raise EncodeError(f"{{v!r:.60}} is no {kind.cls.__name__}")'
+            self._add(f"if v.__class__ is not C_{kind.name}: {wrong}")
             if kind.fields:
                 self._add(", ".join(f"f{index}" for index in range(kind.fields)) + ", = v")
         for index, item in enumerate(kind.items):

@@ -123,7 +123,7 @@ def _value(grammar: Grammar, branch: Branch, content: Any, where: str) -> Any:
     expected = {"bool": bool, "int": int}.get(kind.kind, str)
     # Exactly: True is an int to Python, not to the schema.
     if type(content) is not expected:
-        raise EncodeError(f"{where}: expected {expected.__name__}, not {str(content):.60}")
+        raise EncodeError(f"{where}: expected {expected.__name__}, not {content!s:.60}")
     return _simple(kind, content, where)
 
 
