@@ -65,7 +65,7 @@ class DinDialect:
     def request(self, step: Step, intent: Intent) -> bytes:
         """EXI of the request of `step`."""
         header = din.MessageHeader(intent.session_id)
-        return encode(Protocol.DIN70121, din.V2gMessage(header, self._builders[step](intent)))
+        return encode(Protocol.DIN, din.V2gMessage(header, self._builders[step](intent)))
 
     @property
     def _messages(self) -> Messages:
@@ -159,12 +159,8 @@ class DinDialect:
             ev_maximum_current_limit=self._max_current(max_a) if limits else None,
             ev_maximum_power_limit=self._max_power() if limits else None,
             bulk_charging_complete=intent.bulk_complete if messages.bulk_complete else None,
-            remaining_time_to_full_soc=self._seconds(intent.remaining_full_s)
-            if messages.remaining_full
-            else None,
-            remaining_time_to_bulk_soc=self._seconds(intent.remaining_bulk_s)
-            if messages.remaining_bulk
-            else None,
+            remaining_time_to_full_soc=self._seconds(intent.remaining_full_s, messages.remaining_full),
+            remaining_time_to_bulk_soc=self._seconds(intent.remaining_bulk_s, messages.remaining_bulk),
         )
 
     # --- responses -------------------------------------------------------------------------------------
@@ -172,7 +168,7 @@ class DinDialect:
     def answer(self, step: Step, payload: bytes) -> Answer:
         """The response to `step`; BadAnswer when the bytes or the message are not that."""
         try:
-            message = decode(Protocol.DIN70121, payload)
+            message = decode(Protocol.DIN, payload)
         except DecodeError as error:
             raise BadAnswer(f"not decodable: {error}") from error
         body = message.body

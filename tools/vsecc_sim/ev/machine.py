@@ -77,6 +77,11 @@ class EvMachine:
         self._events: list[Event] = []
         self._out: list[bytes] = []
 
+    @property
+    def awaiting(self) -> bool:
+        """An answer is due: the deadline is the charger's, not a thinking time."""
+        return self._sent_at is not None
+
     # --- inputs ----------------------------------------------------------------------------------------
 
     def start(self, now: float) -> None:
@@ -110,8 +115,11 @@ class EvMachine:
             self.abort(EvEnd.PROTOCOL_ERROR, str(error), now)
 
     def disconnected(self, now: float) -> None:
-        """TCP is closed by the charger."""
-        self.abort(EvEnd.CONNECTION_LOST, f"at {self.step}", now)
+        """TCP is closed by the charger; harmless once SessionStopRes is there."""
+        if self.step is Step.CLOSE:
+            self._finish(now, reset=False)
+        else:
+            self.abort(EvEnd.CONNECTION_LOST, f"at {self.step}", now)
 
     def next_deadline(self) -> float | None:
         """When `tick` is wanted."""
@@ -197,7 +205,7 @@ class EvMachine:
                     entry.namespace, int(major), int(minor), entry.schema_id, entry.priority
                 )
             )
-        return encode(Protocol.APP_PROTOCOL, app_protocol.SupportedAppProtocolReq(tuple(entries)))
+        return encode(Protocol.SAP, app_protocol.SupportedAppProtocolReq(tuple(entries)))
 
     def _message_timeout_s(self) -> float:
         patience = self._profile.patience
@@ -232,7 +240,7 @@ class EvMachine:
         if self.step is not Step.HANDSHAKE:
             return self._dialect.answer(self.step, payload)
         try:
-            message = decode(Protocol.APP_PROTOCOL, payload)
+            message = decode(Protocol.SAP, payload)
         except DecodeError as error:
             raise BadAnswer(f"not decodable: {error}") from error
         if not isinstance(message, app_protocol.SupportedAppProtocolRes):
@@ -262,15 +270,8 @@ class EvMachine:
 
     def _think_s(self, habit: str | None, repeat: bool) -> float:
         habits = self._profile.think_ms
-        keys = [
-            habit,
-            f"{self.step}_repeat" if repeat else None,
-            None if repeat else str(self.step),
-            "default",
-        ]
-        if repeat:
-            keys.insert(2, str(self.step))
-        mean_ms = next(habits[key] for key in keys if key is not None and key in habits)
+        keys = (habit or "", f"{self.step}_repeat" if repeat else "", str(self.step), "default")
+        mean_ms = next(habits[key] for key in keys if key in habits)
         spread_ms = self._profile.think_jitter_ms
         return max(_LEAST_THINK_S, (mean_ms + self._random.uniform(-spread_ms, spread_ms)) / 1000.0)
 
@@ -282,4 +283,5 @@ class EvMachine:
         self.step = Step.CLOSE
         memory = self.memory
         self._events += [ContactorWanted(False), PilotWanted("B")]
-        self._events.append(Ended(memory.end or EvEnd.MISBEHAVED, memory.detail, reset, now))
+        end = memory.end or EvEnd.MISBEHAVED
+        self._events.append(Ended(end, memory.detail, reset, now, tuple(memory.trouble)))

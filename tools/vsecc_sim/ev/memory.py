@@ -23,6 +23,7 @@ class Memory:
         self.session_id = bytes.fromhex(profile.messages.first_session_id)
         self.end: EvEnd | None = None  # why the car is on its way out
         self.detail = ""
+        self.trouble: list[str] = []  # what else went wrong on the way out
         self.wish: EvEnd | None = None  # the driver, or who else is outside, wants the session to end
         self.entered: dict[Step, float] = {}  # first request of each step, s
         self.sent: dict[Step, int] = {}  # requests per step

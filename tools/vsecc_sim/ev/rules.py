@@ -77,6 +77,8 @@ def fail(memory: Memory, end: EvEnd, detail: str) -> Verdict:
     """Nothing more to say; an end that stands already is kept."""
     if memory.end is None:
         memory.end, memory.detail = end, detail
+    else:
+        memory.trouble.append(f"{end}: {detail}")
     return Verdict(Step.CLOSE, wait_s=0.0)
 
 

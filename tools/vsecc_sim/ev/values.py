@@ -174,6 +174,7 @@ class Ended(NamedTuple):
     detail: str
     reset: bool
     at: float
+    trouble: tuple[str, ...] = ()  # what else went wrong on the way out
 
 
 Event = PhaseEntered | Answered | Reported | PilotWanted | ContactorWanted | Trickle | StopReading | Ended

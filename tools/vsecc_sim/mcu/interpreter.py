@@ -12,6 +12,7 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ class Interpreter:
     version: str
     arch: str
     source: str
+    name: str = "MicroPython"
 
     def argv(self, *arguments: str) -> list[str]:
         """The full command line with the interpreter's own arguments appended."""
@@ -49,7 +51,18 @@ class Interpreter:
 
     def describe(self) -> str:
         """One short line for a log or a summary."""
-        return f"MicroPython {self.version} {self.arch} ({self.source})"
+        return f"{self.name} {self.version} {self.arch} ({self.source})"
+
+
+def this_python() -> Interpreter:
+    """The running CPython, which stands in where there is no MicroPython."""
+    return Interpreter(
+        command=(sys.executable,),
+        version=platform.python_version(),
+        arch=platform.machine(),
+        source="running",
+        name=platform.python_implementation(),
+    )
 
 
 def cache_folder() -> Path:

@@ -42,20 +42,16 @@ class VirtualMcu:
         self.chip = chip
         self._boot_us: int | None = board.now_us
 
-    def next_us(self) -> int:
-        """When there is something to do next."""
-        due = self._boot_us if self._boot_us is not None else self.chip.until_us
-        own = self.board.next_us()
-        if due is None:
-            return self.board.now_us + 1000 if own is None else own
-        return due if own is None else min(due, own)
+    def wake_us(self) -> int | None:
+        """When the firmware goes on next; None while it hangs."""
+        return self._boot_us if self._boot_us is not None else self.chip.until_us
 
     def run_until(self, to_us: int) -> None:
         """Lets both run until that time."""
         board, chip = self.board, self.chip
         while True:
             self._after_reset()
-            due = self._boot_us if self._boot_us is not None else chip.until_us
+            due = self.wake_us()
             if due is None or due > to_us:
                 # Nothing computes: only the board moves, up to whatever may reset the chip.
                 own = board.next_us()

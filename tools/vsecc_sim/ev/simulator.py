@@ -1,0 +1,328 @@
+"""The simulated car as a whole: plug, pilot, discovery, V2G session, battery; one instance is one plug-in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from random import Random
+from typing import Protocol, Self
+
+from vsecc_sim.ev import sdp_client
+from vsecc_sim.ev.din import DinDialect
+from vsecc_sim.ev.line import Line
+from vsecc_sim.ev.machine import EvMachine
+from vsecc_sim.ev.memory import Memory
+from vsecc_sim.ev.misbehave import Act, Script
+from vsecc_sim.ev.profiles import Profile, load_profile
+from vsecc_sim.ev.result import EvResult, PhaseSpan, Progress
+from vsecc_sim.ev.scenario import Scenario
+from vsecc_sim.ev.values import (
+    Answered,
+    ContactorWanted,
+    Ended,
+    EvEnd,
+    Event,
+    EvPhase,
+    PhaseEntered,
+    PilotWanted,
+    Reported,
+)
+from vsecc_sim.ev.vehicle import Vehicle
+from vsecc_sim.plant.battery import Battery
+from vsecc_sim.plant.dc_bus import DcBus
+
+__all__ = ["EvResult", "EvSimulator", "PilotPort", "Progress"]
+
+DUTY_MIN, DUTY_MAX = 30, 70  # permille: digital communication required (IEC 61851-1 table A.8: 3 to 7 %)
+_PILOT_PERIOD_S = 0.05
+_PILOT_LOST_S = 1.0  # the EV must stop drawing within 3 s after X2 -> X1
+_CONNECT_TIMEOUT_S = 5.0
+_SILENT_SOCKET_S = 2.0
+
+_AGAIN = frozenset(
+    {
+        EvEnd.NO_SDP_ANSWER,
+        EvEnd.NO_CONNECTION,
+        EvEnd.MESSAGE_TIMEOUT,
+        EvEnd.SETUP_TIMEOUT,
+        EvEnd.CONNECTION_LOST,
+    }
+)
+
+
+class PilotPort(Protocol):
+    """The car's end of the control pilot."""
+
+    def set_state(self, state: str) -> None:
+        """Resistors of state "A" (unplugged), "B", "C" or "D"."""
+
+    def duty_permille(self) -> int:
+        """Duty cycle as the car measures it; 1000 for steady +12 V."""
+
+
+class EvSimulator:
+    """`run()` plugs in, charges and ends; `request_stop()` and `unplug()` from outside end it earlier."""
+
+    def __init__(
+        self,
+        profile: str | Profile,
+        *,
+        sdp: str,
+        bus: DcBus | None = None,
+        battery: Battery | None = None,
+        pilot: PilotPort | None = None,
+        soc_percent: float = 50.0,
+        target_soc_percent: float | None = None,
+        evccid: bytes | None = None,
+        misbehave: Iterable[Act] = (),
+        on_progress: Callable[[Progress], None] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.profile = load_profile(profile) if isinstance(profile, str) else profile
+        self._target = sdp_client.parse_target(sdp)
+        self.battery = battery or Battery.of_profile(self.profile, soc_percent)
+        self._bus = bus
+        self._pilot = pilot
+        full = self.profile.messages.full_soc_percent or 100
+        self._target_soc = float(full) if target_soc_percent is None else target_soc_percent
+        self._random = Random(seed)
+        self._evccid = evccid or bytes((2, *(self._random.randrange(256) for _ in range(5))))
+        self._acts = tuple(misbehave)
+        self._on_progress = on_progress
+        self.phase = EvPhase.CONNECTED
+        self._started_at = 0.0
+        self._spans: list[tuple[EvPhase, float]] = []
+        self._answers: dict[str, list[float]] = {}
+        self._energised = False
+        self._line: Line | None = None
+        self._machine: EvMachine | None = None
+        self._work: asyncio.Task[Ended] | None = None
+        self._forced: EvEnd | None = None  # ended from outside before or instead of the session
+        self._vehicle: Vehicle | None = None
+
+    @classmethod
+    def of_scenario(
+        cls,
+        scenario: Scenario,
+        *,
+        sdp: str,
+        bus: DcBus | None = None,
+        pilot: PilotPort | None = None,
+        on_progress: Callable[[Progress], None] | None = None,
+        seed: int = 0,
+    ) -> Self:
+        """A car as a scenario describes it; its `stop_after_s` and `unplug_after_s` are the caller's."""
+        battery = Battery.of_profile(scenario.profile, scenario.soc_percent, capacity_wh=scenario.capacity_wh)
+        return cls(
+            scenario.profile,
+            sdp=sdp,
+            bus=bus,
+            battery=battery,
+            pilot=pilot,
+            target_soc_percent=scenario.target_soc_percent,
+            misbehave=scenario.misbehave,
+            on_progress=on_progress,
+            seed=seed,
+        )
+
+    @property
+    def soc_percent(self) -> float:
+        """State of charge now."""
+        return self.battery.soc_percent
+
+    @property
+    def energy_wh(self) -> float:
+        """Energy taken so far."""
+        return self.battery.energy_wh
+
+    async def run(self) -> EvResult:
+        """The whole plug-in; ends by itself, leaves the cable in (unless `unplug` was called)."""
+        loop = asyncio.get_running_loop()
+        self._started_at = loop.time()
+        vehicle = self._vehicle = Vehicle(self.battery, self._bus)
+        soc_start = self.soc_percent
+        self._enter(EvPhase.CONNECTED, loop.time())
+        self._set_pilot("B")
+        rounds = 0
+        try:
+            while True:
+                rounds += 1
+                ended = await self._guarded_session(vehicle)
+                if ended.end not in _AGAIN or self._energised or rounds >= self.profile.ending.rounds:
+                    break
+                await asyncio.sleep(self.profile.ending.round_pause_s)
+        finally:
+            self._tidy(vehicle)
+        self._enter(EvPhase.FINISHED, loop.time())
+        return self._result(ended, soc_start, rounds, vehicle)
+
+    def request_stop(self) -> None:
+        """The driver wants to go: end the session in an orderly way."""
+        if self._machine is not None:
+            self._machine.stop(EvEnd.STOPPED_BY_DRIVER)
+        elif self._work is not None:
+            self._forced = EvEnd.STOPPED_BY_DRIVER
+            self._work.cancel()
+
+    def unplug(self) -> None:
+        """Pull the cable, whatever flows: pilot to A, DC open, not another byte."""
+        self._forced = EvEnd.UNPLUGGED
+        self._set_pilot("A")
+        if self._vehicle is not None:
+            self._vehicle.unplug()
+        if self._line is not None:
+            self._line.abandon(_SILENT_SOCKET_S)
+            self._line = None
+        if self._work is not None:
+            self._work.cancel()
+
+    # --- one session -----------------------------------------------------------------------------------
+
+    async def _guarded_session(self, vehicle: Vehicle) -> Ended:
+        """A session that can be ended from outside without cancelling the caller."""
+        loop = asyncio.get_running_loop()
+        self._work = loop.create_task(self._session(vehicle))
+        try:
+            return await self._work
+        except asyncio.CancelledError:
+            if self._forced is None:
+                raise
+            return Ended(self._forced, "", False, loop.time())
+        finally:
+            self._work.cancel()
+            self._work = self._machine = None
+
+    async def _session(self, vehicle: Vehicle) -> Ended:
+        loop = asyncio.get_running_loop()
+        if not await self._pilot_ready():
+            return Ended(EvEnd.NO_PILOT, "no 5 % duty cycle", False, loop.time())
+        await asyncio.sleep(self.profile.discovery.delay_s)
+        setup_by = loop.time() + self.profile.patience.setup_s
+        found = await sdp_client.discover(self._target, self.profile.discovery)
+        if found is None:
+            return Ended(EvEnd.NO_SDP_ANSWER, f"nobody at {self._target.host}", False, loop.time())
+        await asyncio.sleep(self.profile.discovery.connect_s)
+        try:
+            sock = await asyncio.wait_for(sdp_client.connect(found), _CONNECT_TIMEOUT_S)
+        except OSError as error:
+            return Ended(EvEnd.NO_CONNECTION, str(error) or "timed out", False, loop.time())
+        machine = self._new_machine(vehicle, setup_by)
+        self._machine = machine
+        _, line = await loop.create_connection(lambda: Line(machine, vehicle.view, self._event), sock=sock)
+        self._line = line
+        watch = loop.create_task(self._watch_pilot(machine, line))
+        try:
+            return await line.ended
+        finally:
+            watch.cancel()
+
+    def _new_machine(self, vehicle: Vehicle, setup_by: float) -> EvMachine:
+        memory = Memory(self.profile, vehicle.view(), self._target_soc)
+        dialect = DinDialect(self.profile, self._evccid)
+        script = Script(self._acts)
+        return EvMachine(self.profile, dialect, memory, random=self._random, script=script, setup_by=setup_by)
+
+    async def _pilot_ready(self) -> bool:
+        """Wait for the 5 % duty cycle; False when patience is over."""
+        loop = asyncio.get_running_loop()
+        give_up_at = loop.time() + self.profile.patience.pilot_s
+        while not self._duty_ok():
+            if loop.time() >= give_up_at:
+                return False
+            await asyncio.sleep(_PILOT_PERIOD_S)
+        return True
+
+    async def _watch_pilot(self, machine: EvMachine, line: Line) -> None:
+        """The duty cycle is the charger's permission: without it the car opens and hangs up."""
+        loop = asyncio.get_running_loop()
+        good_at = loop.time()
+        while True:
+            await asyncio.sleep(_PILOT_PERIOD_S)
+            if self._duty_ok():
+                good_at = loop.time()
+            elif loop.time() - good_at >= _PILOT_LOST_S:
+                machine.abort(EvEnd.PILOT_LOST, f"duty cycle gone at {machine.step}", loop.time())
+                line.poke()
+                return
+
+    def _duty_ok(self) -> bool:
+        return self._pilot is None or DUTY_MIN <= self._pilot.duty_permille() <= DUTY_MAX
+
+    # --- events of the machine -------------------------------------------------------------------------
+
+    def _event(self, event: Event) -> None:
+        vehicle = self._vehicle
+        assert vehicle is not None
+        if isinstance(event, Answered):
+            self._answers.setdefault(event.message, []).append(round(event.response_s * 1000.0, 4))
+        elif isinstance(event, Reported):
+            vehicle.reported(event.voltage_v, event.current_a, event.at)
+            self._tell(event.at)
+        elif isinstance(event, PhaseEntered):
+            self._enter(event.phase, event.at)
+        elif isinstance(event, PilotWanted):
+            self._set_pilot(event.state)
+        elif isinstance(event, ContactorWanted):
+            vehicle.switch(event.closed)
+
+    def _enter(self, phase: EvPhase, at: float) -> None:
+        self.phase = phase
+        self._energised = self._energised or phase is EvPhase.CHARGING
+        self._spans.append((phase, at))
+        self._tell(at)
+
+    def _tell(self, at: float) -> None:
+        if self._on_progress is None or self._vehicle is None:
+            return
+        view = self._vehicle.view()
+        self._on_progress(
+            Progress(
+                at - self._started_at,
+                self.phase,
+                view.inlet_voltage_v,
+                view.current_a,
+                view.soc_percent,
+                self.energy_wh,
+            )
+        )
+
+    def _set_pilot(self, state: str) -> None:
+        if self._pilot is not None and (self._forced is not EvEnd.UNPLUGGED or state == "A"):
+            self._pilot.set_state(state)
+
+    # --- the end ---------------------------------------------------------------------------------------
+
+    def _tidy(self, vehicle: Vehicle) -> None:
+        """Contactor open and S2 open, whatever ended the run; a cancelled run leaves no socket behind."""
+        if self._line is not None and not self._line.ended.done():
+            self._line.abandon(0.0)
+        self._line = None
+        if self._forced is not EvEnd.UNPLUGGED:
+            vehicle.switch(False)
+            self._set_pilot("B")
+
+    def _result(self, ended: Ended, soc_start: float, rounds: int, vehicle: Vehicle) -> EvResult:
+        goal_end = ended.end is EvEnd.CHARGED or (ended.end is EvEnd.STOPPED_BY_DRIVER and self._energised)
+        errors = [*vehicle.complaints(), *ended.trouble]
+        if not goal_end:
+            errors.insert(0, f"{ended.end}: {ended.detail}" if ended.detail else str(ended.end))
+        return EvResult(
+            profile=self.profile.name,
+            end=ended.end,
+            detail=ended.detail,
+            goal=goal_end and not errors,
+            energy_wh=self.energy_wh,
+            soc_start=soc_start,
+            soc_end=self.soc_percent,
+            phases=self._phase_spans(),
+            answers=self._answers,
+            errors=tuple(errors),
+            rounds=rounds,
+        )
+
+    def _phase_spans(self) -> tuple[PhaseSpan, ...]:
+        ends = [at for _, at in self._spans[1:]] + [self._spans[-1][1]]
+        return tuple(
+            PhaseSpan(str(phase), at - self._started_at, end - at)
+            for (phase, at), end in zip(self._spans, ends, strict=True)
+        )

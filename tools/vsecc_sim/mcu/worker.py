@@ -1,0 +1,147 @@
+"""Process that runs board and chip by the wall clock, so that a busy host cannot delay the MCU nor the other way.
+
+Speaks JSON lines: settings on the first line of standard input, then commands; standard output tells `ready`, then
+what changes on the board. Ends with its standard input. The host's bytes do not pass here: they go straight to the
+emulated UART by TCP or pty.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import sys
+import time
+from typing import Any
+
+from vsecc_sim.mcu.board import CAUSE_WATCHDOG, Board
+from vsecc_sim.mcu.commands import obey
+from vsecc_sim.mcu.hostside import HostSide, open_host_side
+from vsecc_sim.mcu.interpreter import Interpreter
+from vsecc_sim.mcu.process import ProcessChip, ProcessSettings
+from vsecc_sim.mcu.trace import Entry
+from vsecc_sim.mcu.virtual import BOOT_US
+
+# The board never sleeps longer, so that bytes and pulses move on even when the firmware stands still.
+LONGEST_WAIT_US = 2_000
+
+
+class Worker:
+    """One board, one chip, one host line, one clock."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        """Opens the host's address; nothing runs yet."""
+        self._origin_ns = time.monotonic_ns() - settings["start_us"] * 1000
+        self._board = Board(seed=settings["seed"], start_us=settings["start_us"])
+        found = settings["interpreter"]
+        interpreter = Interpreter(**{**found, "command": tuple(found["command"])}) if found else None
+        self._chip = ProcessChip(self._board, ProcessSettings(interpreter, wall_clock=True))
+        self._host: HostSide = open_host_side(settings["url"])
+        self._boot_us: int | None = self._board.now_us
+        self._input = b""
+        self._output: list[str] = []
+        self._running = True
+        self._board.uart.on_host_bytes = self._host.send
+        self._board.trace.listeners.append(self._note)
+        self._say({"ready": self._host.url})
+
+    def run(self) -> None:
+        """Runs until standard input ends."""
+        try:
+            while self._running:
+                self._step()
+                self._wait()
+        finally:
+            self._chip.kill()
+            self._host.close()
+
+    def _now_us(self) -> int:
+        return (time.monotonic_ns() - self._origin_ns) // 1000
+
+    def _step(self) -> None:
+        """Lets the board catch up with the clock and wakes the chip when its idle is over."""
+        board, chip = self._board, self._chip
+        board.advance(self._now_us())
+        if not chip.alive and self._boot_us is None and board.reset_cause is None and not board.watchdog_armed:
+            board.reset(CAUSE_WATCHDOG)
+        if board.reset_cause is not None and self._boot_us is None:
+            chip.kill()
+            self._boot_us = board.now_us + BOOT_US
+        if self._boot_us is not None:
+            if self._boot_us <= board.now_us:
+                self._boot_us = None
+                board.boot()
+                chip.spawn()
+                self._say({"pid": chip.pid})
+        elif chip.until_us is not None and chip.until_us <= board.now_us:
+            chip.answer()
+
+    def _wait(self) -> None:
+        chip = self._chip
+        host_fds = self._host.listeners()
+        fds = [0, *host_fds]
+        if chip.alive:
+            fds.append(chip.fileno())
+        self._flush()
+        readable, _, _ = select.select(fds, [], [], self._wait_s())
+        if not readable:
+            return
+        self._board.advance(self._now_us())
+        if chip.alive and chip.fileno() in readable:
+            chip.receive(0.0)
+        if 0 in readable:
+            self._take_commands()
+        if self._board.uart.host_free and any(fd in readable for fd in host_fds):
+            data = self._host.receive()
+            if data:
+                self._board.uart.host_send(data, self._board.now_us)
+
+    def _wait_s(self) -> float:
+        now = self._now_us()
+        due = now + LONGEST_WAIT_US
+        for at in (self._chip.until_us, self._boot_us):
+            if at is not None:
+                due = min(due, at)
+        return max(0, due - now) / 1e6
+
+    def _take_commands(self) -> None:
+        data = os.read(0, 65536)
+        if not data:
+            self._running = False
+            return
+        *lines, self._input = (self._input + data).split(b"\n")
+        for line in lines:
+            obey(self._board, json.loads(line))
+
+    def _note(self, entry: Entry) -> None:
+        self._say({"at": entry.at_us, "name": entry.name, "value": entry.value})
+
+    def _say(self, message: dict[str, Any]) -> None:
+        self._output.append(json.dumps(message))
+
+    def _flush(self) -> None:
+        if self._output:
+            data = "".join(line + "\n" for line in self._output).encode()
+            self._output.clear()
+            while data:
+                data = data[os.write(1, data) :]
+
+
+def main() -> None:
+    """Entry of the process."""
+    line = b""
+    while not line.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            return
+        line += byte
+    try:
+        worker = Worker(json.loads(line))
+    except (OSError, ValueError) as error:
+        print(json.dumps({"error": str(error)}), flush=True)
+        sys.exit(1)
+    worker.run()
+
+
+if __name__ == "__main__":
+    main()
