@@ -25,9 +25,12 @@ LOGS_MAX = 8
 _RX_SIZE = 256
 _NOTHING = -1
 _U16 = 0xFFFF
-# What the collector is told: a quarter of the bytes that came (most are in watched frames, which cost next to
-# nothing), and this much for every exchange of messages.
-_TRAFFIC_PER_TAKE = 64
+# What the link takes from the heap, in bytes, measured and rounded up: an exchange of messages, a frame that
+# failed its check, a chunk too long for the byte loop. Grants in and STATUS out take nothing.
+_HEAP_PER_EXCHANGE = 1800
+_HEAP_PER_BAD_FRAME = 160
+_HEAP_PER_LONG_CHUNK = 160
+_SHORT_CHUNK = 32
 
 
 def interpreter_text():
@@ -52,7 +55,8 @@ class HostLink:
         self.control = None  # set by Control: its counters are reported
         self.was_up = False
         self.refused = 0
-        self.traffic = 0
+        self.heap_taken = 0  # estimate since the last collection
+        self._bad_frames = 0
         self._rx = bytearray(_RX_SIZE)
         self._pending = b""
         self._status = CyclicFrame(messages.STATUS)
@@ -91,8 +95,7 @@ class HostLink:
         self._advance(now)
         count = self._hal.uart_read_into(self._rx)
         if count:
-            self.traffic += count >> 2
-            self.link.receive(self._rx, self._now_ms, count)
+            self._receive(count)
         if diff(now, self._tick_at) >= 0:
             self._tick_at = add(now, LINK_TICK_EVERY_US)
             self.link.tick(self._now_ms)
@@ -109,6 +112,14 @@ class HostLink:
         if self._reset_at is not None and diff(now, self._reset_at) >= 0:
             self._hal.reset(CAUSE_COMMANDED)
         return True
+
+    def _receive(self, count):
+        self.link.receive(self._rx, self._now_ms, count)
+        bad = self.link.parser.bad
+        self.heap_taken += _HEAP_PER_BAD_FRAME * (bad - self._bad_frames)
+        self._bad_frames = bad
+        if count > _SHORT_CHUNK:
+            self.heap_taken += _HEAP_PER_LONG_CHUNK
 
     def log(self, level, text):
         """A line for the host; beyond a few waiting ones the newest is dropped."""
@@ -154,7 +165,7 @@ class HostLink:
 
     def _take(self):
         events, data = self.link.take()
-        self.traffic += _TRAFFIC_PER_TAKE
+        self.heap_taken += _HEAP_PER_EXCHANGE
         if data:
             self._write(data)
         for kind, value in events:

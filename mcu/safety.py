@@ -11,7 +11,6 @@ from vsecc_link.messages import (
     FAULT_PP,
     FAULT_RELAY_NO_CLOSE,
     FAULT_RELAY_WELDED,
-    FAULT_SELF_TEST,
     OPEN_BOOT,
     OPEN_CP,
     OPEN_FAULT,
@@ -107,7 +106,6 @@ class PortGuard:
         self._pp_plugged = False
         self._pp_off = False
         self._pp_fault = 0
-        self._self_test = 0
         self.version = 0
 
     @property
@@ -133,10 +131,6 @@ class PortGuard:
     def grant(self, allowed):
         """A grant counts in C and D only, and not before a new SET_PILOT once one has died of silence."""
         self.granted = allowed and is_energy(self.monitor.state) and not self.needs_pilot
-
-    def fail_self_test(self):
-        """The program found itself unfit: no energy until the next start."""
-        self._self_test = 1 << FAULT_SELF_TEST
 
     def silence(self):
         """The host fell silent: open now, steady pilot once open, start over."""
@@ -176,7 +170,7 @@ class PortGuard:
         return OPEN_GRANT_EXPIRED if self.needs_pilot else OPEN_NO_GRANT
 
     def _present(self, now):
-        return self.monitor.faults | self.relay.supervise(now) | self._pp_fault | self._self_test
+        return self.monitor.faults | self.relay.supervise(now) | self._pp_fault
 
     def _latch(self, now):
         lost = self.relay.driven and not (self._pp_off or self._pp_plugged)

@@ -4,9 +4,8 @@ from unit.mcu.boards import KEEP_ALIVE_US, Bench
 from unit.mcu.hosts import Host
 
 from mcu import main
-from mcu.control import COLLECT_LIMIT_US, CYCLE_US, Control
+from mcu.control import COLLECT_AFTER_BYTES, COLLECT_LIMIT_US, CYCLE_US, RESERVE_BYTES, Control
 from mcu.hal.sim import Hal
-from vsecc_link import messages as m
 
 S2_BOUND_US = 10_000
 PERIOD_US = 1000
@@ -46,7 +45,7 @@ def opened_after(bench, vehicle_us, letter, force_collect_at=None):
         if bench.board.time_us >= changed_at + PERIOD_US:
             bench.plug(1, letter)
         if cycle == force_collect_at:
-            bench.link.traffic = 1 << 20
+            bench.link.heap_taken = RESERVE_BYTES - 1
         bench.cycles(1)
         cycle += 1
     opened = [change for change in bench.board.changes if change[1:] == ("open", 1)]
@@ -62,7 +61,7 @@ def test_s2_opens_within_10_ms_for_every_phase_and_every_place_of_a_collection()
                 elapsed = opened_after(bench, vehicle_us, letter, place)
                 assert elapsed <= S2_BOUND_US, (letter, vehicle_us, place, elapsed)
                 worst = max(worst, elapsed)
-    assert worst > COLLECT_LIMIT_US  # the worst case was met
+    assert worst > COLLECT_LIMIT_US + 2 * CYCLE_US  # the worst case was met
 
 
 def test_s2_typical_without_a_collection():
@@ -212,26 +211,29 @@ def test_s5_collects_while_idle_and_by_traffic_otherwise():
     bench.grant(1)
     bench.cycles(5000)
     assert collector.runs == runs
-    bench.link.traffic = 5000
+    bench.link.heap_taken = COLLECT_AFTER_BYTES
     bench.cycles(2)
     assert collector.runs == runs + 1
     assert bench.control.cycle_overruns == 0
 
 
-def test_s5_a_collection_that_breaks_the_bound_forbids_energy():
-    for pause_us, allowed in ((COLLECT_LIMIT_US, True), (COLLECT_LIMIT_US + 1, False)):
-        bench, _ = pausing_bench(pause_us)
-        bench.control.start()
-        bench.plug(1, "C")
-        bench.cycles(60)
-        bench.grant(1)
-        bench.cycles(5)
-        assert bench.safety.relays[0].driven == allowed
-        assert (bench.safety.guards[0].faults >> m.FAULT_SELF_TEST & 1 == 1) != allowed
-        if not allowed:
-            bench.plug(1, "A")
-            bench.cycles(30)
-            assert bench.safety.guards[0].clear_faults(bench.hal.ticks_us()) is not None
+def test_s5_a_slow_collector_never_runs_under_power():
+    bench, collector = pausing_bench(COLLECT_LIMIT_US + 1)
+    bench.control.start()
+    bench.charge(1)
+    runs = collector.runs
+    bench.grant(1)
+    bench.link.heap_taken = RESERVE_BYTES - 1
+    bench.cycles(50)
+    assert collector.runs == runs and bench.safety.relays[0].driven
+    bench.link.heap_taken = RESERVE_BYTES
+    bench.cycles(1)
+    assert collector.runs == runs  # the session is given up first ...
+    bench.cycles(1)
+    assert not bench.safety.relays[0].driven and collector.runs == runs + 1
+    bench.grant(1)
+    bench.cycles(5)
+    assert not bench.safety.relays[0].driven  # ... and needs a new one
     restart_collector()
 
 
