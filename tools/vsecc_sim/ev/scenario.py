@@ -11,7 +11,7 @@ from typing import Any
 from vsecc_sim.ev.misbehave import Act, parse_acts
 from vsecc_sim.ev.profiles import Profile, ProfileError, load_profile
 
-_KEYS = {
+_KEYS: dict[str, type | tuple[type, ...]] = {
     "profile": str,
     "changes": dict,
     "soc_percent": (int, float),

@@ -19,7 +19,7 @@ DATA = BatteryData(
 
 def plugged() -> DcBus:
     bus = DcBus()
-    bus.plug(Battery(DATA, 50))
+    bus.connect(Battery(DATA, 50))
     bus.apply(0, 0, False, 0.0)
     return bus
 
@@ -74,7 +74,7 @@ def test_opening_and_pulling_under_load_is_noted() -> None:
     bus = plugged()
     bus.close_contactor()
     bus.apply(420, 80, True, 0.1)
-    bus.unplug()
+    bus.disconnect()
     assert bus.facts.worst_opening_a == 80
     assert bus.apply(420, 80, True, 0.11)[1] == 0.0
     assert bus.battery is None
@@ -83,7 +83,7 @@ def test_opening_and_pulling_under_load_is_noted() -> None:
 def test_a_new_car_starts_with_open_contactor_and_clean_facts() -> None:
     bus = plugged()
     bus.close_contactor()
-    bus.plug(Battery(DATA, 10))
+    bus.connect(Battery(DATA, 10))
     assert not bus.contactor_closed
     assert bus.facts.closings == 0
 
