@@ -30,8 +30,8 @@ class Terminals:
     """Slow inputs and outputs; bit 0 is the first of each."""
 
     digital_inputs: int = 0
-    # Supervision of PP1, PP2 and CC1 switched off, as on a station whose cables have no PP contact.
-    dip_switches: int = 0b1111
+    # CC1 supervision off, which CCS needs on both outlets; PP supervision on.
+    dip_switches: int = 0b1100
     digital_outputs: int = 0
     supply_mv: int = SUPPLY_MV
     analog_mv: list[int] = field(default_factory=lambda: [0, 0])

@@ -11,7 +11,7 @@ from vsecc_sim.plant.pilot import PERIOD_US, PilotLine, ProximityLine, unit_nois
 _NOISE_VALUES = 1024
 # After this many time constants an edge is below one step of a 12-bit converter.
 _SETTLED = 9.0
-# Without a converter in the loop, 100 samples a period are assumed, the first of each side lying on the edge.
+# Without a converter in the loop, 100 samples a period are assumed.
 _SAMPLES = 100
 
 
@@ -80,9 +80,10 @@ class PilotPort:
         return 0 if steady or line.plateau_mv(True) - line.plateau_mv(False) < 1000 else self.period_us
 
     def _plateaus(self, now_us: int) -> tuple[int, int, int, int]:
-        duty = self.duty_permille
-        high = 0 if duty <= 0 else _SAMPLES if duty >= 1000 else max(0, duty * _SAMPLES // 1000 - 1)
-        low = 0 if duty >= 1000 else _SAMPLES if duty <= 0 else max(0, _SAMPLES - duty * _SAMPLES // 1000 - 1)
+        # The grid drifts against the pilot: counts of many periods average to the exact duty.
+        period, duty = now_us // self.period_us, self.duty_permille
+        high = duty * _SAMPLES * (period + 1) // 1000 - duty * _SAMPLES * period // 1000
+        low = _SAMPLES - high
         high_mv = self.line.measured_mv(True, now_us, high) if high else 0
         low_mv = self.line.measured_mv(False, now_us, low) if low else 0
         return self._sorted_by_level(high_mv, low_mv, high, low)

@@ -32,6 +32,7 @@ LINE_FAULTS = (SHORT, DIODE, OPEN, STUCK_POSITIVE, STUCK_NEGATIVE)
 PLUG_OHM = 1500.0
 PP_SUPPLY_MV = 5000
 PP_PULL_UP_OHM = 330.0
+PP_PULL_DOWN_OHM = 2700.0
 
 _MASK = 0xFFFFFFFF
 
@@ -112,19 +113,18 @@ class PilotLine:
 
 
 class ProximityLine:
-    """PP input: 5 V through 330 ohm, and in the plug a resistor to PE."""
+    """PP input: 5 V through 330 ohm with 2.7 kohm to PE, and in the plug a resistor to PE."""
 
-    def __init__(self, *, pull_up_ohm: float = PP_PULL_UP_OHM, supply_mv: int = PP_SUPPLY_MV) -> None:
+    def __init__(self) -> None:
         """A plug of a fixed CCS 2 cable."""
-        self.pull_up_ohm = pull_up_ohm
-        self.supply_mv = supply_mv
         self.resistance_ohm: float | None = PLUG_OHM
 
     def voltage_mv(self) -> int:
-        """The input voltage; an open wire reads the supply."""
-        if self.resistance_ohm is None:
-            return self.supply_mv
-        return round(self.supply_mv * self.resistance_ohm / (self.resistance_ohm + self.pull_up_ohm))
+        """The input voltage; None for the resistance is a broken wire."""
+        conductance = 1 / PP_PULL_DOWN_OHM
+        if self.resistance_ohm is not None:
+            conductance += 1 / max(self.resistance_ohm, 0.1)
+        return round(PP_SUPPLY_MV / (1 + PP_PULL_UP_OHM * conductance))
 
 
 def unit_noise(seed: int, moment: int) -> float:
