@@ -1,4 +1,4 @@
-"""A station of a few lines around the V2G service: says yes to everything, follows every target, always in time."""
+"""A station of a few lines around the V2G service: says yes to everything and follows every target."""
 
 from __future__ import annotations
 
