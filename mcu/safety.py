@@ -99,7 +99,9 @@ class PortGuard:
         self.fault_ticks = 0
         self.proximity_mv = 0
         self.granted = False
-        self.needs_pilot = False  # the grant died of silence: only a new SET_PILOT makes grants count again
+        # Grants count only in a session the host began with PWM: not after a start, not after a silence.
+        self.needs_pilot = True
+        self._fell_silent = False
         self._dip_mask = dip_mask
         self._pp_good = 0
         self._pp_bad = 0
@@ -129,13 +131,17 @@ class PortGuard:
             self._pp_plugged = False
 
     def grant(self, allowed):
-        """A grant counts in C and D only, and not before a new SET_PILOT once one has died of silence."""
+        """A grant counts in C and D only, and not before this session's first PWM."""
         self.granted = allowed and is_energy(self.monitor.state) and not self.needs_pilot
 
     def silence(self):
         """The host fell silent: open now, steady pilot once open, start over."""
         self.granted = False
-        self.needs_pilot = True
+        self.needs_pilot = self._fell_silent = True
+
+    def begin(self):
+        """The host set PWM: from here on its grants count."""
+        self.needs_pilot = self._fell_silent = False
 
     def tick(self, now):
         """Latch faults, then decide about the relay; the pilot follows an opened relay one tick later."""
@@ -167,7 +173,7 @@ class PortGuard:
             return OPEN_PP
         if self.granted:
             return OPEN_NOT
-        return OPEN_GRANT_EXPIRED if self.needs_pilot else OPEN_NO_GRANT
+        return OPEN_GRANT_EXPIRED if self._fell_silent else OPEN_NO_GRANT
 
     def _present(self, now):
         return self.monitor.faults | self.relay.supervise(now) | self._pp_fault
@@ -208,7 +214,7 @@ class Safety:
         if not guard.driver.set(mode, duty_permille):
             return "duty outside 30..970 permille"
         if mode == PILOT_PWM:
-            guard.needs_pilot = False
+            guard.begin()
             if not self.host_alive:
                 self._hear_host(GRANT_MAX_MS, now)
         return None

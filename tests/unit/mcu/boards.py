@@ -2,6 +2,7 @@
 
 from mcu.hal.sim import Hal
 from mcu.main import make_control
+from vsecc_link.messages import PILOT_PWM
 
 LEVEL_MV = {"A": 12000, "B": 9000, "C": 6000, "D": 3000, "E": 0}
 CONTACT_US = 5000
@@ -160,11 +161,15 @@ class Bench:
         """As the link hands it over."""
         self.safety.grant(relays, valid_ms, self.hal.ticks_us())
 
+    def set_pwm(self, port):
+        """5 % duty, as the link hands it over."""
+        assert self.safety.set_pilot(port, PILOT_PWM, 50, self.hal.ticks_us()) is None
+
     def charge(self, port=1):
         """Bring a port to C with its relay closed."""
         self.plug(port, "B")
         self.cycles(25)
-        self.safety.set_pilot(port, 1, 50, self.hal.ticks_us())
+        self.set_pwm(port)
         self.cycles(25)
         self.plug(port, "C")
         self.cycles(25)

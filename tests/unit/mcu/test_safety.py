@@ -65,7 +65,7 @@ def test_s1_each_condition_alone_keeps_it_open():
         bench = Bench()
         bench.plug(1, "B")
         bench.cycles(30)
-        bench.safety.set_pilot(1, m.PILOT_PWM, 50, bench.hal.ticks_us())
+        bench.set_pwm(1)
         bench.plug(1, letter)
         bench.board.pp_mv[1] = pp_mv
         bench.cycles(30)
@@ -109,6 +109,7 @@ def test_s1_pp_supervision_has_a_switch_per_port_and_cp_has_none():
             bench = Bench()
             bench.board.pp_mv[port] = 4500
             bench.board.dip = dip
+            bench.set_pwm(port)
             bench.plug(port, "C")
             bench.cycles(40)
             keep_granted(bench, 100, 1 << port - 1)
@@ -158,6 +159,7 @@ def test_s1_a_grant_outside_c_and_d_does_nothing():
     bench = Bench()
     bench.plug(1, "B")
     bench.cycles(30)
+    bench.set_pwm(1)
     bench.grant(1)
     bench.plug(1, "C")
     bench.cycles(100)
@@ -229,8 +231,19 @@ def test_s3_after_silence_a_new_set_pilot_is_needed():
     _, bench = open_time_after_last_grant(0)
     keep_granted(bench, 500)
     assert not closed(bench)
-    assert bench.safety.set_pilot(1, m.PILOT_PWM, 50, bench.hal.ticks_us()) is None
+    bench.set_pwm(1)
     keep_granted(bench, 200)
+    assert closed(bench)
+
+
+def test_s3_after_a_restart_grants_alone_do_nothing():
+    bench = Bench()
+    bench.plug(1, "C")
+    bench.cycles(40)
+    keep_granted(bench, 500)
+    assert not closed(bench) and reason(bench) == m.OPEN_NO_GRANT
+    bench.set_pwm(1)
+    keep_granted(bench, 100)
     assert closed(bench)
 
 
@@ -238,7 +251,7 @@ def test_s3_silence_before_any_grant_also_steadies_the_pilot():
     bench = Bench()
     bench.plug(2, "B")
     bench.cycles(30)
-    bench.safety.set_pilot(2, m.PILOT_PWM, 50, bench.hal.ticks_us())
+    bench.set_pwm(2)
     bench.cycles(500)
     assert bench.board.duty[2] == 50
     bench.cycles(2)
@@ -249,7 +262,7 @@ def test_s3_a_host_that_grants_nothing_is_alive():
     bench = Bench()
     bench.plug(1, "B")
     bench.cycles(30)
-    bench.safety.set_pilot(1, m.PILOT_PWM, 50, bench.hal.ticks_us())
+    bench.set_pwm(1)
     keep_granted(bench, 2000, 0)
     assert bench.board.duty[1] == 50
 
@@ -318,7 +331,7 @@ def test_s6_a_fault_whose_cause_stays_is_not_cleared():
     bench = Bench()
     bench.plug(1, "B")
     bench.cycles(30)
-    bench.safety.set_pilot(1, m.PILOT_PWM, 50, bench.hal.ticks_us())
+    bench.set_pwm(1)
     disturb(bench, "diode")
     keep_granted(bench, 100)
     assert bench.safety.guards[0].clear_faults(bench.hal.ticks_us()) == "cause still present"
