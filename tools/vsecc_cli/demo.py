@@ -5,10 +5,16 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vsecc_cli.errors import CommandError
 from vsecc_cli.progress import Progress
+
+if TYPE_CHECKING:
+    from vsecc_sim.station.station import SimulatedStation
+
+BATTERY_WH = 400.0  # from 20 to 80 % in about 20 s at fast-charging power
+NEXT_CAR_S = 5.0
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -41,37 +47,43 @@ def run(args: argparse.Namespace) -> int:
 
 async def _demo(args: argparse.Namespace) -> int:
     from vsecc_sim.ev.profiles import profile_names
-    from vsecc_sim.station.station import SimulatedStation, StationOptions
+    from vsecc_sim.station import report
+    from vsecc_sim.station.options import StationOptions
+    from vsecc_sim.station.station import SimulatedStation
 
     if args.profile not in profile_names():
         raise CommandError(f"no profile {args.profile}; there are {', '.join(profile_names())}")
     progress = Progress(to_stderr=args.json)
-    options = StationOptions(evses=args.evses, seed=args.seed, interpreter=args.interpreter, demo_battery=True)
+    options = StationOptions(
+        evses=args.evses, seed=args.seed, interpreter=args.interpreter, capacity_wh=BATTERY_WH
+    )
     progress.say("starting: MCU emulator, host, power electronics, car")
     async with SimulatedStation(options) as station:
-        progress.say(f"MCU runs on {station.interpreter_line()}")
-        progress.watch(station)
+        progress.say(f"the firmware runs on {station.mcu.interpreter.describe()}")
+        progress.say(f"the battery is scaled to {BATTERY_WH:.0f} Wh, so that a session takes half a minute")
+        progress.watch(lambda: report.state(station)["evses"])
         while True:
             summary = await _session(station, args)
             progress.finish(summary)
             if args.once:
                 break
-            progress.say("next car in 5 s (Ctrl-C ends)")
-            await asyncio.sleep(5)
+            progress.say(f"next car in {NEXT_CAR_S:.0f} s (Ctrl-C ends)")
+            await asyncio.sleep(NEXT_CAR_S)
         if args.trace:
-            station.write_trace(args.trace)
+            report.write_trace(station, args.trace)
     if args.json:
         print(json.dumps(summary), flush=True)
     return 0 if summary["goal"] else 1
 
 
-async def _session(station: Any, args: argparse.Namespace) -> dict[str, Any]:
+async def _session(station: SimulatedStation, args: argparse.Namespace) -> dict[str, Any]:
+    from vsecc_sim.station import report
+
     numbers = range(1, args.evses + 1)
     for number in numbers:
-        station.plug(number, profile=args.profile, protocol=args.protocol)
+        station.plug(number, profile=args.profile)
     for number in numbers:
         await station.session_over(number)
     for number in numbers:
-        await station.unplugged(number)
-    summary: dict[str, Any] = station.summary()
-    return summary
+        await station.unplug(number)
+    return report.summary(station)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
 LIVE_PERIOD_S = 0.25  # redraws of the live line on a terminal
 PLAIN_PERIOD_S = 2.0  # lines into a pipe
@@ -22,11 +23,7 @@ PHASE_TEXT = {
 }
 
 
-class Watched(Protocol):
-    """What progress needs of a station."""
-
-    def state(self) -> dict[str, Any]:
-        """State as served by the control API."""
+Evses = Callable[[], list[dict[str, Any]]]  # the `evses` of GET /sim/state
 
 
 class Progress:
@@ -44,15 +41,15 @@ class Progress:
         self._clear()
         print(text, file=self._out, flush=True)
 
-    def watch(self, station: Watched) -> None:
+    def watch(self, evses: Evses) -> None:
         """Follow the station until the event loop ends."""
-        self._task = asyncio.get_running_loop().create_task(self._follow(station))
+        self._task = asyncio.get_running_loop().create_task(self._follow(evses))
 
-    async def _follow(self, station: Watched) -> None:
+    async def _follow(self, read: Evses) -> None:
         tick = 0
         period_s = LIVE_PERIOD_S if self._live else 0.1
         while True:
-            evses = station.state()["evses"]
+            evses = read()
             for evse in evses:
                 self._phase_line(evse)
             if self._live:

@@ -38,6 +38,7 @@ async def _serve(args: argparse.Namespace) -> int:
     from vsecc_host.app import App
     from vsecc_host.runtime.loop_watch import LoopWatch
     from vsecc_host.settings.store import Settings
+    from vsecc_sim.process_memory import memory_mib
 
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
@@ -56,7 +57,11 @@ async def _serve(args: argparse.Namespace) -> int:
     await stopped.wait()
     await app.stop()
     if recorder is not None:
-        figures = {"answers": recorder.answers(), "longest_block_ms": watch.longest_block_s * 1000, **_memory()}
+        figures = {
+            "answers": recorder.answers(),
+            "longest_block_ms": watch.longest_block_s * 1000,
+            "memory": memory_mib()._asdict(),
+        }
         args.report.write_text(json.dumps(figures))
     return 0
 
@@ -64,13 +69,4 @@ async def _serve(args: argparse.Namespace) -> int:
 def _recorder(app: Any) -> Any:
     from vsecc_sim.station.recorder import Recorder
 
-    return Recorder(app, asyncio.get_running_loop().time())
-
-
-def _memory() -> dict[str, float]:
-    """Resident memory now and at its peak, MiB (Linux)."""
-    fields = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines() if ":" in line)
-    return {
-        "memory_mib": int(fields["VmRSS"].split()[0]) / 1024,
-        "memory_peak_mib": int(fields["VmHWM"].split()[0]) / 1024,
-    }
+    return Recorder(app)

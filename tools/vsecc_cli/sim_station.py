@@ -36,13 +36,16 @@ def run(args: argparse.Namespace) -> int:
     if args.virtual_time:
         from vsecc_sim.virtual_time import run as run_virtual
 
-        return run_virtual(_serve(args))
+        return run_virtual(_serve(args), paced=True)
     return asyncio.run(_serve(args))
 
 
 async def _serve(args: argparse.Namespace) -> int:
     from vsecc_sim.station.control import ControlApi
-    from vsecc_sim.station.station import SimulatedStation, StationOptions
+    from vsecc_sim.station import report
+    from vsecc_sim.station.options import StationOptions
+    from vsecc_sim.station.station import SimulatedStation
+    from vsecc_sim.station.verbs import Verbs
 
     address = urlsplit(f"//{args.control}")
     if address.hostname is None or address.port is None:
@@ -60,9 +63,9 @@ async def _serve(args: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with SimulatedStation(options) as station:
-        control = ControlApi(station.verbs(), station.state)
+        control = ControlApi(Verbs(station).table, lambda: report.state(station))
         await control.start(address.hostname, address.port)
-        print(f"station is up; MCU runs on {station.interpreter_line()}", flush=True)
+        print(f"station is up; MCU runs on {station.mcu.interpreter.describe()}", flush=True)
         print(f"control API: http://{address.hostname}:{control.port}/sim/state", flush=True)
         await stopped.wait()
         await control.stop()

@@ -10,13 +10,11 @@ from typing import Any
 
 from aiohttp import web
 
+from vsecc_sim.station.options import Refused
+
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024  # the largest sensible body is a few hundred bytes
-
-
-class BadBody(ValueError):
-    """The body does not fit the verb; the text goes back to whoever sent it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,31 +52,31 @@ BODIES: dict[str, dict[str, Field]] = {
 
 
 def parse_body(verb: str, raw: bytes) -> dict[str, Any]:
-    """The checked body of a verb; raises BadBody naming what is wrong."""
+    """The checked body of a verb; raises Refused naming what is wrong."""
     try:
         body = json.loads(raw or b"{}")
     except (ValueError, RecursionError) as error:
-        raise BadBody(f"not JSON: {error}") from error
+        raise Refused(f"not JSON: {error}") from error
     if not isinstance(body, dict):
-        raise BadBody("the body must be a JSON object")
+        raise Refused("the body must be a JSON object")
     fields = BODIES[verb]
     unknown = sorted(set(body) - set(fields))
     if unknown:
-        raise BadBody(f"unknown: {', '.join(unknown)}; {verb} takes {', '.join(fields)}")
+        raise Refused(f"unknown: {', '.join(unknown)}; {verb} takes {', '.join(fields)}")
     for name, rule in fields.items():
         if name in body:
             _check(name, body[name], rule)
         elif rule.required:
-            raise BadBody(f"{name} is missing")
+            raise Refused(f"{name} is missing")
     return body
 
 
 def _check(name: str, value: object, rule: Field) -> None:
     kinds = rule.kind if isinstance(rule.kind, tuple) else (rule.kind,)
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        raise BadBody(f"{name} must be a {' or '.join(kind.__name__ for kind in kinds)}")
+        raise Refused(f"{name} must be a {' or '.join(kind.__name__ for kind in kinds)}")
     if rule.allowed and value not in rule.allowed:
-        raise BadBody(f"{name} must be one of {', '.join(map(str, rule.allowed))}")
+        raise Refused(f"{name} must be one of {', '.join(map(str, rule.allowed))}")
 
 
 Verb = Callable[[dict[str, Any]], None]
@@ -116,7 +114,7 @@ class ControlApi:
         try:
             raw = await request.read()
             self._verbs[verb](parse_body(verb, raw))
-        except BadBody as error:
+        except Refused as error:
             logger.warning("control: %s refused: %s", verb, error)
             return web.json_response({"error": str(error)}, status=400)
         return web.json_response({"ok": True}, status=202)

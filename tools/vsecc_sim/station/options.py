@@ -5,15 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-# A demo battery is small, so that a session from 20 to 80 % takes seconds at fast-charging power.
-DEMO_CAPACITY_WH = 400.0
-DEMO_SOC_PERCENT = 20.0
-DEMO_TARGET_SOC_PERCENT = 80.0
+
+class Refused(ValueError):
+    """What was asked of the simulated station cannot be done; the text is for whoever asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StationOptions:
-    """Options of `vsecc sim station` and `vsecc demo`; `plc` is one endpoint URL per outlet."""
+    """Options of `vsecc sim station` and `vsecc demo`; `plc` is one endpoint URL per outlet.
+
+    `capacity_wh` replaces the battery size of every car's profile: a small one makes a session short.
+    """
 
     evses: int = 2
     seed: int = 1
@@ -22,5 +24,5 @@ class StationOptions:
     factory: Path | None = None
     config: Path | None = None
     plc: tuple[str, ...] = ()
-    demo_battery: bool = False
+    capacity_wh: float | None = None
     virtual_time: bool = False

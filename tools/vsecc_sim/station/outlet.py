@@ -53,7 +53,6 @@ class Outlet:
         self._task = asyncio.get_running_loop().create_task(self._drive(car))
 
     async def _drive(self, car: EvSimulator) -> EvResult:
-        self.pilot.set_state("B")
         self.result = await car.run()
         return self.result
 
@@ -74,13 +73,10 @@ class Outlet:
             if orderly and not self._task.done():
                 self.car.request_stop()
                 await asyncio.wait([self._task])
-            else:
-                self.car.unplug()
-                self._task.cancel()
-                await asyncio.wait([self._task])
+            self.car.unplug()
+            await asyncio.wait([self._task])
         self._task = None
         self.external = False
-        self.bus.disconnect()
         self.pilot.set_state("A")
 
     @property
@@ -93,4 +89,4 @@ class Outlet:
         """What the simulated car is doing."""
         if self.external:
             return "external"
-        return self.car.phase if self.car is not None and self._task is not None else "unplugged"
+        return str(self.car.phase) if self.car is not None and self._task is not None else "unplugged"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 
@@ -22,6 +23,10 @@ class PhaseTime:
     start_s: float
     duration_s: float = 0.0
 
+    def as_json(self) -> dict[str, str | float]:
+        """Row of a summary."""
+        return {"name": self.name, "start_s": round(self.start_s, 3), "duration_s": round(self.duration_s, 3)}
+
 
 @dataclass(slots=True)
 class OutletRecord:
@@ -40,19 +45,18 @@ class OutletRecord:
 class Recorder:
     """Listens to an App; `outlets` and `answers_ms` may be read at any time."""
 
-    def __init__(self, app: App, now: float) -> None:
-        self.outlets = {number: OutletRecord(number, plugged_at=now) for number in app.evses}
+    def __init__(self, app: App) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self.outlets = {number: OutletRecord(number, plugged_at=self._clock()) for number in app.evses}
         self.answers_ms: list[float] = []
         self._asked_at: dict[int, float] = {}
         self._phase: dict[int, Phase] = {}
-        self._trace = app.trace
-        self._now = now
         app.listen(self._hear)
         app.trace.listen(self._see)
 
-    def start_session(self, evse_id: int, now: float) -> None:
+    def start_session(self, evse_id: int) -> None:
         """A new car is plugged: forget the last one."""
-        self.outlets[evse_id] = OutletRecord(evse_id, plugged_at=now)
+        self.outlets[evse_id] = OutletRecord(evse_id, plugged_at=self._clock())
         self._phase.pop(evse_id, None)
 
     def _hear(self, what: StationEvent | Command) -> None:
@@ -71,7 +75,7 @@ class Recorder:
             return
         self._phase[evse_id] = phase
         outlet = self.outlets[evse_id]
-        start_s = self._now - outlet.plugged_at
+        start_s = self._clock() - outlet.plugged_at
         if outlet.phases:
             outlet.phases[-1].duration_s = start_s - outlet.phases[-1].start_s
         if phase is not Phase.IDLE:
@@ -88,7 +92,6 @@ class Recorder:
             outlet.relay_closed_since = None
 
     def _see(self, record: Record) -> None:
-        self._now = record.at
         if not isinstance(record, Frame) or record.layer != "v2gtp":
             return
         if record.direction == "rx":

@@ -1,0 +1,68 @@
+"""From settings to the configuration of each part; the only place that knows both."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import urlsplit, urlunsplit
+
+from vsecc_host.mcu_link.config import McuLinkConfig
+from vsecc_host.power.config import PowerConfig
+from vsecc_host.settings.store import Settings
+from vsecc_host.station.config import EvseConfig
+from vsecc_host.v2g.config import V2gConfig
+
+
+def software_version() -> str:
+    """Version of the installed package; "unknown" in a bare source tree."""
+    try:
+        return version("vsecc")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+def mcu_link_config(settings: Settings) -> McuLinkConfig:
+    """Where the MCU is and which of its images may charge (S8)."""
+    images = [image.strip().lower() for image in settings.text("Mcu", "AllowedImages").split(",")]
+    return McuLinkConfig(
+        url=settings.text("Mcu", "Url"),
+        allowed_images=frozenset(filter(None, images)) or None,
+        host_version=software_version(),
+    )
+
+
+def evse_config(settings: Settings, evse: int) -> EvseConfig:
+    """Identity, limits and manners of one outlet."""
+    return EvseConfig(
+        evseid=settings.text("EVSE", "EvseId", evse=evse),
+        lock_connector=settings.flag("Connector", "LockEnabled", evse=evse),
+        cable_max_voltage_v=settings.number("Cable", "MaxVoltage", evse=evse),
+        cable_max_current_a=settings.number("Cable", "MaxCurrent", evse=evse),
+        max_power_w=settings.number("EVSE", "MaxPower", evse=evse),
+        abort_on_invalid_current=settings.flag("ChargingCommunicationCtrlr", "AbortOnInvalidRequestCurrent"),
+        abort_on_invalid_power=settings.flag("ChargingCommunicationCtrlr", "AbortOnInvalidRequestPower"),
+        max_temperature_c=settings.number("PowerElectronics", "MaxTemperature", evse=evse),
+        stop_delay_s=settings.number("ChargingCommunicationCtrlr", "StopDelay"),
+        stop_wait_s=settings.number("ChargingCommunicationCtrlr", "StopWait"),
+        restart_pause_s=settings.number("ChargingCommunicationCtrlr", "RestartPause"),
+    )
+
+
+def v2g_config(settings: Settings, evse: int) -> V2gConfig:
+    """Where cars are reached and what is offered to them."""
+    url = urlsplit(settings.text("Plc", "Url", evse=evse))
+    return V2gConfig(
+        endpoint=urlunsplit(url._replace(query="")),
+        protocols=settings.members("ChargingCommunicationCtrlr", "Protocols"),
+    )
+
+
+def power_config(settings: Settings, evse: int) -> PowerConfig:
+    """Ratings of the simulated power electronics of one outlet."""
+    return PowerConfig(
+        min_voltage_v=settings.number("SimulatedPower", "MinVoltage", evse=evse),
+        max_voltage_v=settings.number("SimulatedPower", "MaxVoltage", evse=evse),
+        min_current_a=settings.number("SimulatedPower", "MinCurrent", evse=evse),
+        max_current_a=settings.number("SimulatedPower", "MaxCurrent", evse=evse),
+        max_power_w=settings.number("SimulatedPower", "MaxPower", evse=evse),
+        isolation_time_s=settings.number("SimulatedPower", "IsolationTime", evse=evse),
+    )

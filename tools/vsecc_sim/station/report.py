@@ -1,0 +1,108 @@
+"""The simulated station for machines: GET /sim/state, the summary of `vsecc demo`, trace files."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from vsecc_host.station.faults import sentence
+from vsecc_host.station.values import EvseView
+from vsecc_sim.process_memory import memory_mib
+from vsecc_sim.station.station import SimulatedStation
+from vsecc_sim.trace_view import render_svg
+
+
+def state(station: SimulatedStation) -> dict[str, Any]:
+    """Body of GET /sim/state: everything an outside test wants to see."""
+    snapshot = station.app.snapshot()
+    mcu = snapshot.mcu
+    return {
+        "now_s": round(asyncio.get_running_loop().time(), 3),
+        "mcu": {
+            "linked": mcu is not None,
+            "problem": snapshot.mcu_problem,
+            "image": mcu.image_sha256 if mcu else None,
+            "interpreter": mcu.interpreter if mcu else None,
+            "measured": dict(snapshot.measured),
+        },
+        "evses": [_evse_state(station, view) for view in snapshot.evses],
+    }
+
+
+def _evse_state(station: SimulatedStation, view: EvseView) -> dict[str, Any]:
+    outlet = station.outlets[view.evse_id]
+    return {
+        "evse": view.evse_id,
+        "phase": view.phase.value,
+        "cp_state": view.cp_state.name,
+        "pilot_duty_permille": outlet.pilot.duty_permille(),
+        "relay_closed": view.relay_closed,
+        "relay_contact": station.mcu.relay(view.evse_id).closed,
+        "ev_phase": outlet.ev_phase,
+        "v2g_state": station.app.evses[view.evse_id].v2g.state_name,
+        "transaction": None,
+        "authorization": view.authorization.value,
+        "voltage_v": round(view.power.voltage_v, 2),
+        "current_a": round(view.power.current_a, 2),
+        "soc_percent": outlet.soc_percent,
+        "cable_check": view.cable_check.value,
+        "cause": view.cause.value,
+        "cause_text": sentence(view.cause),
+        "port_faults": list(view.port_faults),
+        "limits": {
+            "max_voltage_v": view.limits.max_voltage_v,
+            "max_current_a": view.limits.max_current_a,
+            "max_power_w": view.limits.max_power_w,
+            "owner": view.limits.owner,
+        },
+    }
+
+
+def summary(station: SimulatedStation) -> dict[str, Any]:
+    """What happened since the newest plug-ins; the contract of `vsecc demo --json`."""
+    outlets = [outlet for outlet in station.outlets.values() if outlet.result is not None]
+    results = [outlet.result for outlet in outlets if outlet.result is not None]
+    records = station.recorder.outlets
+    mcu = station.mcu.interpreter
+    return {
+        "goal": bool(results) and all(result.goal for result in results),
+        "protocol": next((records[outlet.number].protocol for outlet in outlets), ""),
+        "profile": results[0].profile if results else "",
+        "end": str(results[0].end) if results else "",
+        "evses": [
+            {
+                "evse": outlet.number,
+                "energy_wh": round(result.energy_wh, 1),
+                "soc_start": round(result.soc_start, 1),
+                "soc_end": round(result.soc_end, 1),
+                "phases": [phase.as_json() for phase in records[outlet.number].phases],
+            }
+            for outlet, result in zip(outlets, results, strict=True)
+        ],
+        "answers": station.recorder.answers(),
+        "relay": [
+            {"evse": outlet.number, "closed_s": round(records[outlet.number].relay_closed_s, 3)} for outlet in outlets
+        ],
+        "mcu": {"interpreter": mcu.name, "version": mcu.version, "arch": mcu.arch},
+        "memory_mib": round(memory_mib().now_mib, 1),
+        "errors": [
+            f"EVSE {outlet.number}: {text}"
+            for outlet, result in zip(outlets, results, strict=True)
+            for text in result.errors
+        ],
+    }
+
+
+def write_trace(station: SimulatedStation, path: str | Path) -> None:
+    """Write the trace as .pcapng (Wireshark), .json (for `vsecc replay`) or .svg (a picture), by the name's ending."""
+    from vsecc_host.runtime import trace_export  # decodes every frame: pulls in the codec's JSON side
+
+    path, trace = Path(path), station.app.trace
+    if path.suffix == ".svg":
+        path.write_text(render_svg(trace), encoding="utf-8")
+    elif path.suffix == ".pcapng":
+        path.write_bytes(trace_export.to_pcapng(trace))
+    else:
+        path.write_text(json.dumps(trace_export.to_capture(trace)), encoding="utf-8")

@@ -1,0 +1,107 @@
+"""What each verb of the control API does to the simulated station."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from vsecc_host.station.events import AuthorizationDecided, StationEvent, StopRequested
+from vsecc_sim.ev.profiles import ProfileError
+from vsecc_sim.station.options import Refused
+from vsecc_sim.station.station import SimulatedStation
+
+Body = dict[str, Any]
+Verb = Callable[[Body], None]
+
+
+class Verbs:
+    """`table` maps a verb to its function, which raises Refused for what cannot be done."""
+
+    def __init__(self, station: SimulatedStation) -> None:
+        self._station = station
+        self._loop = asyncio.get_running_loop()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.table: dict[str, Verb] = {
+            "plug": self._plug,
+            "unplug": self._unplug,
+            "token": self._token,
+            "start-button": self._start_button,
+            "stop": self._stop,
+            "fault": self._fault,
+            "ev-pause": self._no_pause,
+            "ev-resume": self._no_pause,
+            "io": self._io,
+            "clock": self._clock,
+        }
+
+    def _plug(self, body: Body) -> None:
+        if body.get("charge") == "ac" or body.get("auth") == "pnc" or body.get("protocol", "din") != "din":
+            raise Refused("only DIN SPEC 70121 (DC, external identification) is there yet")
+        if body.get("external"):
+            self._station.plug_external(body["evse"])
+            return
+        options = {"profile": body.get("profile"), "soc_percent": body.get("soc"), "target_soc_percent": body.get("target_soc")}
+        try:
+            self._station.plug(body["evse"], **{name: value for name, value in options.items() if value is not None})
+        except ProfileError as error:
+            raise Refused(str(error)) from error
+
+    def _unplug(self, body: Body) -> None:
+        outlet = self._station.outlet(body["evse"])
+        if not outlet.plugged:
+            raise Refused(f"outlet {body['evse']} has no car")
+        self._later(outlet.unplug(orderly=body.get("orderly", False)))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _publish(self, event: StationEvent) -> None:
+        app = self._station.app
+        app.publish(event, app.trace.new_cause())
+
+    def _token(self, body: Body) -> None:
+        evses = body.get("evses") or list(self._station.outlets)
+        if not all(isinstance(evse, int) for evse in evses):
+            raise Refused("evses must be a list of numbers")
+        for event in self._station.app.authorization.token(body["value"], set(evses), self._loop.time()):
+            self._publish(event)
+
+    def _start_button(self, body: Body) -> None:
+        evse = self._station.outlet(body["evse"]).number
+        self._publish(AuthorizationDecided(at=self._loop.time(), evse_id=evse, accepted=True, who="start button"))
+
+    def _stop(self, body: Body) -> None:
+        evse = self._station.outlet(body["evse"]).number
+        emergency = body.get("emergency", False)
+        self._publish(StopRequested(at=self._loop.time(), evse_id=evse, who="control API", emergency=emergency))
+
+    def _fault(self, body: Body) -> None:
+        outlet = self._station.outlet(body["evse"])
+        code, active = body["code"], body.get("active", True)
+        power, mcu = self._station.app.evses[outlet.number].power, self._station.mcu
+        if code in power.FAULTS:
+            power.inject(code, active)
+        elif code in mcu.FAULTS:
+            mcu.inject(code, active, port=outlet.number)
+        else:
+            raise Refused(f"no fault {code}; there are {', '.join(sorted([*power.FAULTS, *mcu.FAULTS]))}")
+
+    def _no_pause(self, body: Body) -> None:
+        raise Refused("DIN SPEC 70121 knows no pause")
+
+    def _io(self, body: Body) -> None:
+        try:
+            self._station.mcu.drive_inputs(body["inputs"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise Refused(f"inputs: {error}") from error
+
+    def _clock(self, body: Body) -> None:
+        advance = getattr(self._loop, "advance", None)
+        if not self._station.options.virtual_time or advance is None:
+            raise Refused("clock needs --virtual-time")
+        if body["advance_s"] < 0:
+            raise Refused("time does not run backwards")
+        advance(body["advance_s"])
