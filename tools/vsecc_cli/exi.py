@@ -18,7 +18,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "exi",
         help="EXI <-> JSON, a line in, a line out",
-        description="Reads lines from stdin and writes one for each: hex to JSON (decode) or JSON to hex (encode). "
+        description="Reads lines from stdin and writes one for each: hex to JSON or JSON to hex. "
         'A bad line gives {"error": ..., "bit": ...} and exit status 1 at the end.',
         epilog=_EXAMPLE,
     )
