@@ -18,6 +18,7 @@ HEAP = "497k"
 # Firmware that computes for so long in virtual time without idling counts as hung.
 REPLY_TIMEOUT_S = 2.0
 START_TIMEOUT_S = 10.0
+STDERR_FD = 2
 _HALF = 0x20000000
 
 
@@ -79,8 +80,12 @@ class ProcessChip:
         chip_reads, self._write_fd = os.pipe()
         self._read_fd, chip_writes = os.pipe()
         try:
+            # What the firmware prints is for a person; standard output may carry the worker's lines.
             self._process = subprocess.Popen(
-                self._settings.argv(chip_reads, chip_writes), pass_fds=(chip_reads, chip_writes), stdin=subprocess.DEVNULL
+                self._settings.argv(chip_reads, chip_writes),
+                pass_fds=(chip_reads, chip_writes),
+                stdin=subprocess.DEVNULL,
+                stdout=STDERR_FD,
             )
         finally:
             os.close(chip_reads)

@@ -171,7 +171,7 @@ class McuEmulator:
         folders = [str(path) for path in (*_package_folders(), *search_path())]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(folders))}
         self._worker = await asyncio.create_subprocess_exec(
-            sys.executable, "-S", "-m", "vsecc_sim.mcu.worker",
+            sys.executable, "-S", "-P", "-m", "vsecc_sim.mcu.worker",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=environment,
         )  # fmt: skip
         settings = {

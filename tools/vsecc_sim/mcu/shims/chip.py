@@ -62,7 +62,7 @@ _TX_MAX = 1024
 _ADC_MAX = 2048
 _TICKS_MASK = 0x3FFFFFFF
 # A program that computes for longer without idling gets its inputs anyway, as it would on the chip.
-_EXCHANGE_AT_LEAST_US = 1500
+_EXCHANGE_AT_LEAST_US = 300
 # What reading the clock costs on the chip: busy waits end in virtual time too.
 _CLOCK_PRICE_US = 3
 
@@ -92,13 +92,13 @@ _greeting = 1
 
 def connect(reader, writer, wall_clock):
     """Greets the board; `wall_clock` is None in virtual time, else a function giving running microseconds."""
-    global _reader, _writer, _virtual, _clock, _clock_offset, _now
+    global _reader, _writer, _virtual, _clock, _clock_offset, _now, _last_exchange
     _reader, _writer, _clock = reader, writer, wall_clock
     _virtual = wall_clock is None
     exchange(0)
     if wall_clock is not None:
         _clock_offset = words[W_TICKS] - wall_clock()
-    _now = words[W_TICKS]
+    _now = _last_exchange = words[W_TICKS]
 
 
 def ticks_us():
