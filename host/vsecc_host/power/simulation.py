@@ -82,6 +82,7 @@ class PowerSimulation:
         self._temperature_c = self.config.ambient_c
         self._voltage_v = self._current_a = 0.0
         self._moving = False
+        self._moves_from = 0.0  # a ramp cannot begin before its command
         self._at = 0.0
         self._step_at: float | None = None
         self._told: DcLimits | None = None
@@ -133,7 +134,7 @@ class PowerSimulation:
         elapsed_s = max(0.0, now - self._at)
         self._at = now
         self._move_contactors(now)
-        self._ramp(elapsed_s)
+        self._ramp(now - max(now - elapsed_s, self._moves_from))
         self._appear(now)
         self._heat(elapsed_s)
         self._check(now)
@@ -303,6 +304,8 @@ class PowerSimulation:
 
     def _hurry(self, now: float) -> None:
         """Something changed: look again within one step, however many commands come."""
+        if not self._moving:
+            self._moves_from = now
         if self._step_at is not None:
             self._step_at = min(self._step_at, now + self.config.step_s)
 

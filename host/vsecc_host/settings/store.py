@@ -54,9 +54,7 @@ class Settings:
         self._layers: dict[Layer, dict[Key, Value]] = {layer: {} for layer in Layer}
         self._overrides_file = state_dir / OVERRIDES if state_dir is not None else None
         self._listeners: list[Listener] = []
-        self.problems: list[
-            str
-        ] = []  # what was wrong with the overrides file; values of the lower layers count
+        self.problems: list[str] = []  # with the overrides file; the lower layers count instead
 
     @classmethod
     def load(

@@ -73,7 +73,7 @@ def aim_pre_charge(s: EvseState, step: Step, event: e.StationEvent | None, now: 
     """Follow the pre-charge target with at most 2 A; cars ask for 0 A and mean "whatever it takes"."""
     if s.phase is not Phase.PRE_CHARGE:
         s.deadlines[Input.T_PRE_CHARGE] = now + s.config.pre_charge_wait_s
-    limits = s.limits.enforced
+    limits = s.limits.offered  # a power bound of 0 W must not keep the car from getting ready
     current = min(s.session.current_a or PRE_CHARGE_MAX_A, PRE_CHARGE_MAX_A, limits.max_current_a)
     aim(s, min(s.session.voltage_v, limits.max_voltage_v), current, PowerPhase.PRE_CHARGE)
 

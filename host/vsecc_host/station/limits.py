@@ -33,9 +33,8 @@ class Limits:
 
 
 class Verdict(Enum):
-    """Judgement on a requested target."""
+    """What may be wrong with a requested target."""
 
-    FINE = "fine"
     VOLTAGE = "voltage cannot be supplied"
     CURRENT = "current above the told limit"
     POWER = "power above the told limit"
@@ -122,17 +121,15 @@ def clamp_current(requested_a: float, limits: DcLimits) -> float:
 
 def judge_request(
     voltage_v: float, current_a: float, present_v: float, limits: DcLimits, hardware_max_v: float
-) -> Verdict:
-    """Whether a target may be followed; power counts at the present voltage, where energy really flows."""
-    if voltage_v > hardware_max_v + REQUEST_TOLERANCE_V:
-        return Verdict.VOLTAGE
-    if current_a > 0 and voltage_v < limits.min_voltage_v - REQUEST_TOLERANCE_V:
-        return Verdict.VOLTAGE
-    if current_a > limits.max_current_a * REQUEST_TOLERANCE + REQUEST_TOLERANCE_A:
-        return Verdict.CURRENT
-    if current_a * min(voltage_v, present_v) > limits.max_power_w * REQUEST_TOLERANCE:
-        return Verdict.POWER
-    return Verdict.FINE
+) -> frozenset[Verdict]:
+    """What is wrong with a target; power counts at the present voltage, where energy really flows."""
+    too_low = current_a > 0 and voltage_v < limits.min_voltage_v - REQUEST_TOLERANCE_V
+    findings = {
+        Verdict.VOLTAGE: too_low or voltage_v > hardware_max_v + REQUEST_TOLERANCE_V,
+        Verdict.CURRENT: current_a > limits.max_current_a * REQUEST_TOLERANCE + REQUEST_TOLERANCE_A,
+        Verdict.POWER: current_a * min(voltage_v, present_v) > limits.max_power_w * REQUEST_TOLERANCE,
+    }
+    return frozenset(verdict for verdict, found in findings.items() if found)
 
 
 def measured_over(voltage_v: float, current_a: float, limits: DcLimits) -> bool:

@@ -97,8 +97,8 @@ def _pre_charge_asked(s: EvseState, event: e.PreChargeRequested, now: float) -> 
     if s.phase in ENERGY_PHASES and s.cable_check is not CableCheck.PASSED:
         return (Input.OUT_OF_ORDER,)
     s.session.voltage_v, s.session.current_a = event.voltage_v, event.current_a
-    verdict = judge_request(event.voltage_v, 1.0, 0.0, s.limits.enforced, _hardware_max_v(s))
-    return (Input.VOLTAGE_BAD,) if verdict is Verdict.VOLTAGE else (Input.PRE_CHARGE,)
+    wrong = judge_request(event.voltage_v, 1.0, 0.0, s.limits.enforced, _hardware_max_v(s))
+    return (Input.VOLTAGE_BAD,) if Verdict.VOLTAGE in wrong else (Input.PRE_CHARGE,)
 
 
 def _start_asked(s: EvseState, event: e.ChargeStartRequested, now: float) -> Inputs:
@@ -113,13 +113,13 @@ def _target_asked(s: EvseState, event: e.ChargeTargetRequested, now: float) -> I
     session.soc_percent = event.soc_percent
     if (event.max_voltage_v, event.max_current_a, event.max_power_w) != (None, None, None):
         _follow_ev_limits(s, event, now)
-    verdict = judge_request(
+    wrong = judge_request(
         event.voltage_v, event.current_a, s.power.voltage_v, s.tolerated_limits(now), _hardware_max_v(s)
     )
-    if verdict is Verdict.VOLTAGE:
+    if Verdict.VOLTAGE in wrong:
         return (Input.VOLTAGE_BAD,)
-    aborts = (verdict is Verdict.CURRENT and s.config.abort_on_invalid_current) or (
-        verdict is Verdict.POWER and s.config.abort_on_invalid_power
+    aborts = (Verdict.CURRENT in wrong and s.config.abort_on_invalid_current) or (
+        Verdict.POWER in wrong and s.config.abort_on_invalid_power
     )
     return (Input.REQUEST_BAD,) if aborts else (Input.TARGET,)
 

@@ -180,7 +180,7 @@ class EvseState:
     def _power_blocker(self, now: float) -> Cause:
         if self.power_lost is not Cause.NONE:
             return self.power_lost
-        if not self.power_seen or now >= self.power.at + GONE_S:
+        if not self.power_seen or self.told is None or now >= self.power.at + GONE_S:
             return Cause.POWER_STALE
         if self.stuck or (
             self.inoperative_since is not None and now >= self.inoperative_since + INOPERATIVE_S

@@ -31,7 +31,9 @@ class Rig:
         self.now = 100.0
         self.evse_id = evse_id
         self.machine = EvseMachine(evse_id, config or EvseConfig())
+        self.current_a = 100.0  # the car asks for while charging
         self.log: list[c.Command] = []
+        self.timed: list[tuple[float, c.Command]] = []
         self.power = PowerSnapshot(
             at=self.now,
             voltage_v=0.0,
@@ -50,20 +52,21 @@ class Rig:
     def phase(self) -> Phase:
         return self.machine.view.phase
 
-    # --- time and events ------------------------------------------------------------------------------------------
+    # --- time and events -----------------------------------------------------------------------------------
 
     def tell(self, event: e.StationEvent) -> list[c.Command]:
         return self._keep(self.machine.handle(event, self.now))
 
     def _keep(self, commands: list[c.Command]) -> list[c.Command]:
         self.log += commands
+        self.timed += [(self.now, command) for command in commands]
         return commands
 
     def wait(self, seconds: float, *, status: bool = True) -> list[c.Command]:
         """Let time pass; the power electronics tell their state every 200 ms unless `status` is False."""
         commands: list[c.Command] = []
         end = self.now + seconds
-        next_status = self.now + 0.2
+        next_status = max(self.now, self.power.at + 0.2)
         while True:
             due = self.machine.next_deadline()
             steps = [t for t in (due, next_status if status else None) if t is not None and t <= end]
@@ -73,8 +76,8 @@ class Rig:
             if due is not None and due <= self.now:
                 commands += self._keep(self.machine.tick(self.now))
             if status and next_status <= self.now:
-                next_status += 0.2
                 commands += self.measure()
+                next_status = self.now + 0.2
         self.now = end
         return commands
 
@@ -116,7 +119,7 @@ class Rig:
             e.ChargeTargetRequested, voltage_v=voltage_v, current_a=current_a, soc_percent=41, **limits
         )
 
-    # --- the way into each phase ----------------------------------------------------------------------------------
+    # --- the way into each phase ---------------------------------------------------------------------------
 
     def to(self, phase: Phase) -> Rig:
         """Walk the happy path up to `phase`."""
@@ -127,8 +130,14 @@ class Rig:
             if reached is phase:
                 assert self.phase is phase, (self.phase, phase)
                 self.log.clear()
+                self.timed.clear()
                 return self
         raise AssertionError(phase)
+
+    @staticmethod
+    def steps():
+        """Phases and the step that leads to each, in order."""
+        return _PATH
 
     def idle(self) -> None:
         self.mcu_up()
@@ -157,8 +166,8 @@ class Rig:
     def charge(self) -> None:
         self.measure(voltage_v=398.0, isolation=Isolation.VALID)
         self.evse(e.ChargeStartRequested)
-        self.target(420.0, 100.0)
-        self.measure(voltage_v=400.0, current_a=100.0)
+        self.target(420.0, self.current_a)
+        self.measure(voltage_v=400.0, current_a=self.current_a)
 
     def stop(self) -> None:
         self.evse(e.ChargeStopRequested)
