@@ -1,0 +1,47 @@
+"""Writes the tables of docs/v2g.md from the code: `python -m vsecc_host.v2g.tables_doc docs/v2g.md`."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from pathlib import Path
+
+from vsecc_host.v2g import machine
+from vsecc_host.v2g.din70121 import table, times
+
+_CONSTANT = re.compile(r"^([A-Z_]+_S) = ([\d.]+)(?: +# (.*))?$")
+
+
+def timers() -> str:
+    """Every time constant with its unit and reason, as written beside it in the code."""
+    lines = ["| constant | seconds | meaning |", "| --- | --- | --- |"]
+    for module in (machine, times):
+        above: list[str] = []
+        for line in inspect.getsource(module).splitlines():
+            found = _CONSTANT.match(line)
+            if found:
+                reason = " ".join(filter(None, [*above, found[3]]))
+                lines.append(f"| `{found[1]}` | {float(found[2]):g} | {reason} |")
+            above = [*above, line[2:]] if line.startswith("# ") else []
+    return "\n".join(lines) + "\n"
+
+
+def updated(text: str) -> str:
+    """The document with both generated parts brought up to date."""
+    for name, content in (("states", table.markdown()), ("timers", timers())):
+        begin, end = f"<!-- generated: {name} -->\n", f"<!-- end: {name} -->\n"
+        head, rest = text.split(begin)
+        _, tail = rest.split(end)
+        text = f"{head}{begin}\n{content}\n{end}{tail}"
+    return text
+
+
+def main() -> None:
+    """Rewrite the file named on the command line."""
+    path = Path(sys.argv[1])
+    path.write_text(updated(path.read_text()))
+
+
+if __name__ == "__main__":
+    main()
