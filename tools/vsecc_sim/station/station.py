@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
@@ -29,8 +29,12 @@ _POLL_S = 0.01
 class SimulatedStation:
     """Async context manager; inside it the station is up and cars may come."""
 
-    def __init__(self, options: StationOptions) -> None:
+    def __init__(
+        self, options: StationOptions, *, settings: Mapping[tuple[str, str], object] | None = None
+    ) -> None:
+        """`settings`: (component, variable) -> value, for this run only."""
         self.options = options
+        self._changed = dict(settings or {})
         self._plugs = 0
 
     async def __aenter__(self) -> Self:
@@ -58,6 +62,8 @@ class SimulatedStation:
             factory=options.factory, config=options.config, state_dir=options.state_dir, evses=options.evses
         )
         settings.set_for_run("Mcu", "Url", self.mcu.url)
+        for (component, variable), value in self._changed.items():
+            settings.set_for_run(component, variable, value)
         for number, url in enumerate(options.plc[: options.evses], 1):
             settings.set_for_run("Plc", "Url", url, evse=number)
         return settings

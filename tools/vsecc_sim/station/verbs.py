@@ -82,12 +82,13 @@ class Verbs:
         outlet = self._station.outlet(body["evse"])
         code, active = body["code"], body.get("active", True)
         power, mcu = self._station.app.evses[outlet.number].power, self._station.mcu
-        if code in power.FAULTS:
-            power.inject(code, active)
+        of_power = {name.replace("_", "-"): name for name in power.FAULTS}
+        if code in of_power:
+            power.inject(of_power[code], active)
         elif code in mcu.FAULTS:
             mcu.inject(code, active, port=outlet.number)
         else:
-            raise Refused(f"no fault {code}; there are {', '.join(sorted([*power.FAULTS, *mcu.FAULTS]))}")
+            raise Refused(f"no fault {code}; there are {', '.join(sorted([*of_power, *mcu.FAULTS]))}")
 
     def _no_pause(self, body: Body) -> None:
         raise Refused("DIN SPEC 70121 knows no pause")

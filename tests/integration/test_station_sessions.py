@@ -1,0 +1,183 @@
+"""Whole sessions in virtual time: real firmware, real host, cars; everything but the clock is real."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from vsecc_host.station.values import Cause, Phase
+from vsecc_sim import virtual_time
+from vsecc_sim.ev.profiles import load_profile, profile_names
+from vsecc_sim.station import report
+from vsecc_sim.station.options import StationOptions
+from vsecc_sim.station.station import SimulatedStation
+from vsecc_sim.station.verbs import Verbs
+
+Story = Callable[[SimulatedStation], Awaitable[Any]]
+CAPACITY_WH = 400.0
+
+
+def play(story: Story, *, evses: int = 2) -> Any:
+    """Run a story in a station on a virtual clock."""
+
+    async def scene() -> Any:
+        options = StationOptions(evses=evses, interpreter="cpython", capacity_wh=CAPACITY_WH)
+        async with SimulatedStation(options) as station:
+            return await story(station)
+
+    return virtual_time.run(scene())
+
+
+async def charging(station: SimulatedStation, evse: int, *, above_a: float = 10.0) -> None:
+    """Until energy flows at this outlet."""
+    await virtual_time.settle(
+        lambda: station.view(evse).phase is Phase.CHARGING and station.view(evse).power.current_a > above_a,
+        within_s=90.0,
+    )
+
+
+@pytest.mark.parametrize("profile", profile_names())
+def test_each_profile_ends_as_its_car_does(profile: str) -> None:
+    async def story(station: SimulatedStation) -> dict[str, Any]:
+        station.plug(1, profile=profile)
+        await station.session_over(1)
+        await station.unplug(1)
+        return report.summary(station)
+
+    summary = play(story, evses=1)
+    assert summary["end"] == load_profile(profile).expected_end
+    assert summary["goal"] and summary["errors"] == []
+    names = [phase["name"] for phase in summary["evses"][0]["phases"]]
+    assert names == ["connected", "setup", "cable_check", "pre_charge", "charging", "stopping", "finished"]
+    assert summary["evses"][0]["soc_end"] >= 79.5
+    assert summary["relay"][0]["closed_s"] > 5.0
+
+
+def test_two_cars_charge_at_once_and_twenty_times_in_a_row() -> None:
+    async def story(station: SimulatedStation) -> list[bool]:
+        goals = []
+        for _ in range(20):
+            for evse in (1, 2):
+                station.plug(evse, profile="model-y" if evse == 1 else "polestar-2")
+            for evse in (1, 2):
+                await station.session_over(evse)
+                await station.unplug(evse)
+            goals.append(report.summary(station)["goal"])
+        tasks = asyncio.all_tasks()
+        assert len(tasks) < 20, tasks
+        return goals
+
+    assert play(story) == [True] * 20
+
+
+POWER_FAULTS = {
+    "inoperative": Cause.POWER_INOPERATIVE,
+    "silent": Cause.POWER_STALE,
+    "isolation-fault": Cause.ISOLATION_FAULT,
+    "over-temperature": Cause.OVER_TEMPERATURE,
+}
+MCU_FAULTS = {
+    "cp-short": None,
+    "cp-open": None,
+    "cp-diode": None,
+    "mcu-hang": Cause.MCU_LINK_LOST,
+    "uart-cut": Cause.MCU_LINK_LOST,
+}
+
+
+@pytest.mark.parametrize(("code", "cause"), [*POWER_FAULTS.items(), *MCU_FAULTS.items()])
+def test_a_fault_while_charging_ends_safely_and_the_next_car_charges(code: str, cause: Cause | None) -> None:
+    async def story(station: SimulatedStation) -> None:
+        verbs = Verbs(station).table
+        station.plug(1)
+        await charging(station, 1)
+        verbs["fault"]({"evse": 1, "code": code})
+        await virtual_time.settle(lambda: not station.mcu.relay(1).closed, within_s=5.0)
+        await station.session_over(1)
+        ended_by = station.view(1).cause
+        assert ended_by is not Cause.NONE
+        assert cause is None or ended_by is cause, ended_by
+        assert station.view(1).power.current_a < 1.0
+        verbs["fault"]({"evse": 1, "code": code, "active": False})
+        await station.unplug(1, orderly=False)
+        await virtual_time.settle(lambda: station.view(1).cp_state.name == "A", within_s=20.0)
+        station.plug(1)
+        await station.session_over(1)
+        await station.unplug(1)
+        assert report.summary(station)["goal"]
+
+    play(story, evses=1)
+
+
+@pytest.mark.parametrize("code", ["inoperative", "isolation-fault", "cp-short", "cp-open"])
+def test_s10_a_fault_on_one_outlet_never_disturbs_the_other(code: str) -> None:
+    async def story(station: SimulatedStation) -> None:
+        for evse in (1, 2):
+            station.plug(evse)
+        for evse in (1, 2):
+            await charging(station, evse)
+        Verbs(station).table["fault"]({"evse": 1, "code": code})
+        await station.session_over(1)
+        await station.session_over(2)
+        assert not station.outlets[1].result.goal
+        assert station.outlets[2].result.goal, station.outlets[2].result
+
+    play(story)
+
+
+def test_unplugging_under_load_opens_at_once() -> None:
+    async def story(station: SimulatedStation) -> None:
+        station.plug(1)
+        await charging(station, 1)
+        await station.unplug(1, orderly=False)
+        assert not station.mcu.relay(1).closed
+        assert station.view(1).phase is Phase.IDLE
+
+    play(story, evses=1)
+
+
+def test_a_stop_from_the_station_ends_in_good_order() -> None:
+    async def story(station: SimulatedStation) -> Cause:
+        station.plug(1)
+        await charging(station, 1)
+        Verbs(station).table["stop"]({"evse": 1})
+        await station.session_over(1)
+        assert station.outlets[1].bus.facts.worst_opening_a < 5.0
+        return station.view(1).cause
+
+    assert play(story, evses=1) is Cause.STOP_REQUESTED
+
+
+def test_authorisation_waits_for_a_token() -> None:
+    async def story(station: SimulatedStation) -> None:
+        verbs = Verbs(station).table
+        station.plug(1)
+        await virtual_time.settle(lambda: station.app.authorization.waiting == {1}, within_s=30.0)
+        verbs["token"]({"value": "04AABBCC", "type": "ISO14443", "evses": [1]})
+        await station.session_over(1)
+        await station.unplug(1)
+        assert report.summary(station)["goal"]
+
+    async def scene() -> None:
+        options = StationOptions(evses=1, interpreter="cpython", capacity_wh=CAPACITY_WH)
+        station = SimulatedStation(options, settings={("AuthCtrlr", "Enabled"): True})
+        async with station:
+            await story(station)
+
+    virtual_time.run(scene())
+
+
+def test_s2_pilot_to_b_under_load_opens_the_relay_within_ten_milliseconds() -> None:
+    async def story(station: SimulatedStation) -> int:
+        station.plug(1)
+        await charging(station, 1)
+        marks: dict[str, int] = {}
+        station.mcu.on_change.append(lambda entry: marks.setdefault(f"{entry.name}={entry.value}", entry.at_us))
+        station.outlets[1].pilot.set_state("B")
+        await virtual_time.settle(lambda: not station.mcu.relay(1).driven, within_s=1.0)
+        return marks["relay1.drive=False"] - marks["ev1=B"]
+
+    assert 0 < play(story, evses=1) <= 10_000
