@@ -160,6 +160,8 @@ class McuLinkService:
         """The stream ended (called by it)."""
         self._transport = None
         self._closed.set()
+        if self._keeper is None:  # we closed it
+            return
         self._gone(f"{self._url} closed" + (f": {error}" if error else ""))
 
     def _gone(self, reason: str) -> None:
