@@ -1,4 +1,4 @@
-"""CableCheck to SessionStop, with exact times; waiting requests are looked at again as the connection does."""
+"""CableCheck to SessionStop, with exact times; what waits is looked at again as the connection does."""
 
 from __future__ import annotations
 
