@@ -1,7 +1,7 @@
-"""The board around the MCU: relays, pilot ports, host line, watchdog, inputs and outputs, on one integer-us clock.
+"""The board around the MCU: relays, pilot ports, host line, watchdog, terminals, on one integer-us clock.
 
-Knows nothing about how the firmware is executed. Whoever executes it calls the outputs, reads the inputs and lets
-time pass with `advance`; a watchdog or commanded reset shows in `reset_cause` until `boot` is called.
+Knows nothing about how the firmware is executed. Whoever executes it calls the outputs, reads the inputs and
+lets time pass with `advance`; a watchdog or commanded reset shows in `reset_cause` until `boot` is called.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Board:
         self._random = random.Random(seed)
         self._watchdog_us: int | None = None
         self._watchdog_timeout_us = WATCHDOG_US
-        self._parts = (*self.ports.values(), *self.relays.values())
+        self._parts: tuple[PilotPort | Relay, ...] = (*self.ports.values(), *self.relays.values())
 
     def boot(self) -> None:
         """The MCU starts; what it starts from is in `boot_cause`."""

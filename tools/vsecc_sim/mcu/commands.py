@@ -1,4 +1,4 @@
-"""What other simulators may ask of the emulator, as plain data: the same in this process and across a pipe."""
+"""What other simulators may ask of the emulator, as plain data: the same in-process and across a pipe."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ class UnknownFault(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What to do to which part: `target` is a port or relay number, `value` what the fault needs (ohm, mV, ppm, ms)."""
+    """`target` is a port or relay number, `value` what the fault needs (ohm, mV, ppm, ms)."""
 
     name: str
     target: int = 1

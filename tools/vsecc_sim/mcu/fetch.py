@@ -1,7 +1,7 @@
 """Fetches MicroPython from the user's own Debian mirror into the cache: no root, no change to the system.
 
-apt does the work (resolution, signatures, download) with a private configuration; the packages are only unpacked and
-run with their own loader and C library, so that an older system can run them.
+apt does the work (resolution, signatures, download) with a private configuration; the packages are only
+unpacked and run with their own loader and C library, so that an older system can run them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vsecc_sim.mcu.interpreter import ARCHITECTURES, Interpreter, InterpreterUnavailable, cache_folder, cached, probe
+from vsecc_sim.mcu.interpreter import (
+    ARCHITECTURES,
+    Interpreter,
+    InterpreterUnavailable,
+    cache_folder,
+    cached,
+    probe,
+)
 
 SUITE = "trixie"
 APT_TIMEOUT_S = 300.0
@@ -69,13 +76,19 @@ def fetch_interpreter(progress: Callable[[str], None]) -> Interpreter:
     """Fetches the first architecture that runs here; raises InterpreterUnavailable with every reason met."""
     architectures = ARCHITECTURES.get(platform.machine(), ())
     if not architectures:
-        raise InterpreterUnavailable(f"no MicroPython package is known for {platform.machine()}; set MICROPYTHON")
+        raise InterpreterUnavailable(
+            f"no MicroPython package is known for {platform.machine()}; set MICROPYTHON"
+        )
     for tool in ("apt-get", "dpkg-deb"):
         if not shutil.which(tool):
-            raise InterpreterUnavailable(f"{tool} not found: install MicroPython yourself and set MICROPYTHON")
+            raise InterpreterUnavailable(
+                f"{tool} not found: install MicroPython yourself and set MICROPYTHON"
+            )
     mirror = find_mirror(Path("/etc/apt"))
     if mirror is None:
-        raise InterpreterUnavailable("no Debian mirror in the apt sources: install micropython and set MICROPYTHON")
+        raise InterpreterUnavailable(
+            "no Debian mirror in the apt sources: install micropython and set MICROPYTHON"
+        )
     reasons = []
     for arch in architectures:
         try:
@@ -124,15 +137,22 @@ def deb822_entries(text: str) -> Iterable[tuple[list[str], Mirror]]:
                 name = name.lower()
                 fields[name] = value.strip()
         disabled = fields.get("enabled", "yes").lower() in ("no", "false", "0")
-        if disabled or "deb" not in fields.get("types", "").split() or "main" not in fields.get("components", "").split():
+        if (
+            disabled
+            or "deb" not in fields.get("types", "").split()
+            or "main" not in fields.get("components", "").split()
+        ):
             continue
         signed_by = fields.get("signed-by", "").strip()
         for uri in fields.get("uris", "").split()[:1]:
-            yield fields.get("suites", "").split(), Mirror(uri, signed_by if signed_by.startswith("/") else None)
+            yield (
+                fields.get("suites", "").split(),
+                Mirror(uri, signed_by if signed_by.startswith("/") else None),
+            )
 
 
 def _keyring(mirror: Mirror) -> str | None:
-    """The keyring to check SUITE with. None leaves it to the keys apt trusts anyway; checking is never switched off."""
+    """The keyring to check SUITE with. None: those apt trusts anyway. The check is never off."""
     for candidate in _KEYRINGS:
         if os.access(candidate, os.R_OK):
             return candidate
@@ -209,7 +229,9 @@ def _unpack(archives: Path, image: Path, arch: str) -> None:
     """Unpacks the packages and keeps the interpreter, its licences and its libraries only."""
     full = image.parent / "full"
     for package in sorted(archives.glob("*.deb")):
-        done = subprocess.run(["dpkg-deb", "-x", str(package), str(full)], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            ["dpkg-deb", "-x", str(package), str(full)], capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise InterpreterUnavailable(f"dpkg-deb {package.name}: {done.stderr.strip()}")
     (image / "bin").mkdir(parents=True)

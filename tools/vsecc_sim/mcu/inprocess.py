@@ -1,4 +1,4 @@
-"""The chip inside this process: the firmware's own modules on CPython over `mcu/hal/sim.py`, exact virtual time."""
+"""The chip inside this process: the firmware on CPython over `mcu/hal/sim.py`, exact virtual time."""
 
 from __future__ import annotations
 

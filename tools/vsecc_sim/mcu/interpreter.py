@@ -1,6 +1,6 @@
 """Finds a real MicroPython (unix port) and, only when asked, fetches one from the user's own Debian mirror.
 
-The 32-bit build is preferred: it has the word size, the 30-bit small integers and the tick wrap of the target chip.
+The 32-bit build is preferred: it has the word size, the small integers and the tick wrap of the target.
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ def ensure_micropython(progress: Callable[[str], None]) -> Interpreter:
     if found:
         return found
     if os.environ.get("MICROPYTHON"):
-        raise InterpreterUnavailable(f"MICROPYTHON={os.environ['MICROPYTHON']} is not a MicroPython that runs here")
+        raise InterpreterUnavailable(
+            f"MICROPYTHON={os.environ['MICROPYTHON']} is not a MicroPython that runs here"
+        )
     from vsecc_sim.mcu.fetch import fetch_interpreter
 
     return fetch_interpreter(progress)
@@ -111,7 +113,7 @@ def cached(arch: str) -> Interpreter | None:
 
 
 def probe(command: tuple[str, ...], source: str) -> Interpreter:
-    """Runs the command once and reads what it is; raises InterpreterUnavailable when it is no usable MicroPython."""
+    """Runs the command once and reads what it is; InterpreterUnavailable when it is no usable MicroPython."""
     try:
         done = subprocess.run(
             [*command, "-c", _PROBE], capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False
@@ -123,9 +125,14 @@ def probe(command: tuple[str, ...], source: str) -> Interpreter:
         detail = (done.stderr or done.stdout).strip().splitlines()[-1:] or [f"exit status {done.returncode}"]
         raise InterpreterUnavailable(f"{command[-1]} is not MicroPython: {detail[0]}")
     if (int(match[1]), int(match[2])) < OLDEST_VERSION:
-        raise InterpreterUnavailable(f"{command[-1]} is MicroPython {match[1]}.{match[2]}, 1.22 or newer is needed")
+        raise InterpreterUnavailable(
+            f"{command[-1]} is MicroPython {match[1]}.{match[2]}, 1.22 or newer is needed"
+        )
     return Interpreter(
-        command=command, version=done.stdout.split()[1], arch=elf_architecture(Path(command[-1])), source=source
+        command=command,
+        version=done.stdout.split()[1],
+        arch=elf_architecture(Path(command[-1])),
+        source=source,
     )
 
 

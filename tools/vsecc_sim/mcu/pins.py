@@ -1,6 +1,6 @@
 """Translates between the emulated chip's pins and registers and the board: records in, input words out.
 
-Its counterpart inside the interpreter process is `shims/chip.py`; the layout of both directions is described there.
+Its counterpart inside the interpreter process is `shims/chip.py`, which names every record and every word.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class ChipPins:
         self._freq_hz: dict[int, int] = {}
         self._machines: dict[int, StateMachine] = {}
         self._scratch = 0
+        self._voltages: tuple[int, ...] = ()
+        self._codes = [0] * 8
         self._lights = 0
         self._light_changed_us = [-FLASH_US] * 4
         self._since_us = board.now_us
@@ -105,13 +107,18 @@ class ChipPins:
 
     def _converter(self) -> list[int]:
         table, board = self._table, self._board
-        codes = [0] * 8
-        for index, channel in enumerate(table.CONVERTER_PROXIMITY):
-            codes[channel] = _code(board.ports[index + 1].proximity.voltage_mv(), table.PROXIMITY_SPAN_MV)
-        for index, channel in enumerate(table.CONVERTER_ANALOG):
-            codes[channel] = _code(board.terminals.analog_mv[index], table.ANALOG_SPAN_MV)
-        codes[table.CONVERTER_SUPPLY] = _code(board.terminals.supply_mv, table.SUPPLY_SPAN_MV)
-        return codes
+        voltages = (
+            *(port.proximity.voltage_mv() for port in board.ports.values()),
+            *board.terminals.analog_mv,
+            board.terminals.supply_mv,
+        )
+        if voltages != self._voltages:
+            self._voltages = voltages
+            spans = (*[table.PROXIMITY_SPAN_MV] * 2, *[table.ANALOG_SPAN_MV] * 2, table.SUPPLY_SPAN_MV)
+            channels = (*table.CONVERTER_PROXIMITY, *table.CONVERTER_ANALOG, table.CONVERTER_SUPPLY)
+            for channel, millivolts, span in zip(channels, voltages, spans, strict=True):
+                self._codes[channel] = _code(millivolts, span)
+        return self._codes
 
     def _pin_set(self, pin: int, level: int, at_us: int) -> None:
         if pin in self._lock_of:

@@ -1,8 +1,8 @@
 """Interpreter of a PIO state machine, from its assembled 16-bit words, with fast-forward over steady loops.
 
-Covers the nine opcodes, side-set, delays and both FIFOs; no autopush or autopull. Time is counted in machine cycles.
-A loop whose passes differ only in X (and an OSR copied from it) counting down is skipped in one step, so that
-seconds of keep-alive cost a few dozen instructions.
+Covers the nine opcodes, side-set, delays and both FIFOs; no autopush or autopull. Time is counted in machine
+cycles. A loop whose passes differ only in X (and an OSR copied from it) counting down is skipped in one step,
+so that seconds of keep-alive cost a few dozen instructions.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Program:
     side_optional: bool = False
 
     def counts_only(self) -> bool:
-        """True when X decides nothing but the end of a `jmp x_dec`, the condition for skipping counted passes."""
+        """True when X decides nothing but the end of a `jmp x_dec`: counted passes may be skipped."""
         for word in self.words:
             opcode, kind = word >> 13, (word >> 5) & 7
             if opcode == JMP and kind not in (_JMP_ALWAYS, _JMP_X_DEC, _JMP_Y_DEC, _JMP_NOT_Y):
@@ -70,6 +70,7 @@ class StateMachine:
         self.inputs = 0
         self.irq_flags = 0
         self.active = False
+        self._stalled = False
         self.cycle = self._cycle_at(start_us)
         self.edge_count = 0
         self.last_edge_cycle = -1
@@ -98,6 +99,7 @@ class StateMachine:
             return False
         self.tx.append(word & _U32)
         self._mark = None
+        self._stalled = False
         return True
 
     def restart(self) -> None:
@@ -110,18 +112,20 @@ class StateMachine:
         """Starts or stops where it stands; pins keep their level when stopped."""
         self.run(at_us)
         self.active = active
+        self._stalled = False
         self.cycle = max(self.cycle, self._cycle_at(at_us))
 
     def run(self, until_us: int) -> None:
         """Lets the machine run until that time."""
         target = self._cycle_at(until_us)
-        if not self.active:
+        if not self.active or self._stalled:
             self.cycle = max(self.cycle, target)
             return
         while self.cycle < target:
             before = self.pc
             if not self._step():
-                # Stalled, and nothing of what it waits for can come before the caller's next word or input.
+                # An empty FIFO ends with the next word only; other waits are looked at again.
+                self._stalled = self.program.words[self.pc] >> 13 == PUSH_PULL
                 self.cycle = target
                 return
             if self.pc <= before:

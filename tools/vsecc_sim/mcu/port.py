@@ -132,7 +132,9 @@ class PilotPort:
 
     def _with_noise(self, clean: array[int], moment: int) -> array[int]:
         if not self._noise:
-            self._noise = array("i", [int(1000 * unit_noise(self.line.seed, i)) for i in range(_NOISE_VALUES)])
+            self._noise = array(
+                "i", [int(1000 * unit_noise(self.line.seed, i)) for i in range(_NOISE_VALUES)]
+            )
         noise, scale = self._noise, self.line.noise_mv
         for index, value in enumerate(clean):
             clean[index] = value + int(noise[(moment + index) % _NOISE_VALUES] * scale / 1000)

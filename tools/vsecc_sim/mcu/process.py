@@ -1,4 +1,4 @@
-"""The chip as a process of its own: an interpreter running the real firmware on the shims, in step with the board."""
+"""The chip as a process of its own: the real firmware on the shims, in step with the board."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ProcessSettings:
 
 
 class ProcessChip:
-    """One chip on one board. `until_us` is when its present idle ends; None while it computes, hangs or is dead."""
+    """One chip on one board. `until_us`: when its present idle ends; None while it computes or is dead."""
 
     def __init__(self, board: Board, settings: ProcessSettings) -> None:
         """Not started."""
@@ -118,9 +118,12 @@ class ProcessChip:
             self.kill()
 
     def receive(self, timeout_s: float) -> bool:
-        """Takes the firmware's next report; False when none came in time or the process is gone."""
+        """Takes the firmware's next report; False when none came in time or the process is gone.
+
+        Without a time the caller knows that there is something to read.
+        """
         while not self._complete():
-            if not self.alive or not select.select([self._read_fd], [], [], timeout_s)[0]:
+            if not self.alive or (timeout_s and not select.select([self._read_fd], [], [], timeout_s)[0]):
                 return False
             data = os.read(self._read_fd, 65536)
             if not data:
@@ -133,8 +136,9 @@ class ProcessChip:
     def _complete(self) -> bool:
         if len(self._input) < HEADER.size:
             return False
-        _, records, tx_count, _, _, _ = HEADER.unpack_from(self._input)
-        return len(self._input) >= HEADER.size + RECORD.size * records + tx_count
+        records, tx_count = HEADER.unpack_from(self._input)[1:3]
+        wanted: int = HEADER.size + RECORD.size * records + tx_count
+        return len(self._input) >= wanted
 
     def _take(self) -> None:
         magic, records, tx_count, greeting, now_ticks, until_ticks = HEADER.unpack_from(self._input)

@@ -1,4 +1,4 @@
-"""The chip's converter running freely over both pilots: which samples it took up to a moment, as 12-bit codes."""
+"""The chip's converter running freely over both pilots: its samples up to a moment, as 12-bit codes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CODES = 4096
 
 
 class PilotSampling:
-    """Sample times follow the divider register exactly, so the grid drifts against the pilot as on the chip."""
+    """Sample times follow the divider register, so the grid drifts against the pilot as on the chip."""
 
     def __init__(self, board: Board, table: ModuleType) -> None:
         """Not running."""

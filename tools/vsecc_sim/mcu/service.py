@@ -1,4 +1,4 @@
-"""The MCU emulator as other simulators and tests use it: real firmware behind `tcp://` or `pty://`, car side by call."""
+"""The MCU emulator for simulators and tests: real firmware behind `tcp://` or `pty://`, car side by call."""
 
 from __future__ import annotations
 
@@ -114,7 +114,9 @@ class McuEmulator:
         """The MicroPython to use, None for CPython."""
         found = None if self._wanted == "cpython" else find_micropython()
         if found is None and self._wanted == "micropython":
-            raise InterpreterUnavailable("no MicroPython here: `vsecc sim interpreter --fetch` gets one, or set MICROPYTHON")
+            raise InterpreterUnavailable(
+                "no MicroPython here: `vsecc sim interpreter --fetch` gets one, or set MICROPYTHON"
+            )
         if found is None and self._wanted == "auto":
             logger.info("no MicroPython here, the firmware runs on CPython")
         return found
@@ -197,7 +199,9 @@ class McuEmulator:
                 self.pid = message["pid"]
             else:
                 value = message["value"]
-                self._note(Entry(message["at"], message["name"], tuple(value) if isinstance(value, list) else value))
+                self._note(
+                    Entry(message["at"], message["name"], tuple(value) if isinstance(value, list) else value)
+                )
 
     def _note(self, entry: Entry) -> None:
         """Keeps the views current and tells the listeners."""

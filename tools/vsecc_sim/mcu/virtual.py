@@ -1,4 +1,4 @@
-"""Board and chip in step on virtual time: time moves only as far as the caller lets it, as fast as possible."""
+"""Board and chip in step on virtual time: it moves only as far as the caller lets it, as fast as possible."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BOOT_US = 100_000
 
 
 class Chip(Protocol):
-    """What executes the firmware. `until_us` is when its present idle ends; None while it hangs or is dead."""
+    """What executes the firmware. `until_us`: when its present idle ends; None while it hangs or is dead."""
 
     until_us: int | None
 
@@ -78,7 +78,12 @@ class VirtualMcu:
     def _after_reset(self) -> None:
         """Ends a chip that was reset or died, and sets the time of its next start."""
         board = self.board
-        if board.reset_cause is None and not self.chip.alive and self._boot_us is None and not board.watchdog_armed:
+        if (
+            board.reset_cause is None
+            and not self.chip.alive
+            and self._boot_us is None
+            and not board.watchdog_armed
+        ):
             # A dead program that had armed no watchdog would stay dead; the emulator starts it again.
             board.reset(CAUSE_WATCHDOG)
         if board.reset_cause is not None and self._boot_us is None:

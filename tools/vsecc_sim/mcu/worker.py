@@ -1,8 +1,8 @@
-"""Process that runs board and chip by the wall clock, so that a busy host cannot delay the MCU nor the other way.
+"""Process that runs board and chip by the wall clock: a busy host cannot delay the MCU, nor the other way.
 
-Speaks JSON lines: settings on the first line of standard input, then commands; standard output tells `ready`, then
-what changes on the board. Ends with its standard input. The host's bytes do not pass here: they go straight to the
-emulated UART by TCP or pty.
+Speaks JSON lines: settings on the first line of standard input, then commands; standard output tells `ready`,
+then what changes on the board. Ends with its standard input. The host's bytes do not pass here: they go
+straight to the emulated UART by TCP or pty.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Worker:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         """Opens the host's address; nothing runs yet."""
-        self._origin_ns = time.monotonic_ns() - settings["start_us"] * 1000
+        self._origin_ns: int = time.monotonic_ns() - settings["start_us"] * 1000
         self._board = Board(seed=settings["seed"], start_us=settings["start_us"])
         found = settings["interpreter"]
         interpreter = Interpreter(**{**found, "command": tuple(found["command"])}) if found else None
@@ -62,7 +62,12 @@ class Worker:
         """Lets the board catch up with the clock and wakes the chip when its idle is over."""
         board, chip = self._board, self._chip
         board.advance(self._now_us())
-        if not chip.alive and self._boot_us is None and board.reset_cause is None and not board.watchdog_armed:
+        if (
+            not chip.alive
+            and self._boot_us is None
+            and board.reset_cause is None
+            and not board.watchdog_armed
+        ):
             board.reset(CAUSE_WATCHDOG)
         if board.reset_cause is not None and self._boot_us is None:
             chip.kill()

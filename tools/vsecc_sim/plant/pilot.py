@@ -1,7 +1,7 @@
-"""Electrics of the control pilot and of the proximity contact, IEC 61851-1 Annex A: pure, deterministic by seed.
+"""Electrics of control pilot and proximity contact, IEC 61851-1 Annex A: pure, deterministic by seed.
 
-Source of +-12 V behind 1 kOhm, line capacitance, and in the car a diode with 2.74 kOhm (B), 1.3 kOhm more in parallel
-(C) or 270 Ohm more in parallel (D). Voltages in mV, times in us, resistances in ohm.
+Source of +-12 V behind 1 kOhm, line capacitance, and in the car a diode with 2.74 kOhm (B), 1.3 kOhm more in
+parallel (C) or 270 Ohm more in parallel (D). Voltages in mV, times in us, resistances in ohm.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ _MASK = 0xFFFFFFFF
 class PilotLine:
     """One pilot line: what the car does to it, its faults, and the voltage anywhere in the pilot period."""
 
-    def __init__(self, *, seed: int = 0, noise_mv: float = 0.0, capacitance_pf: float = CAPACITANCE_PF) -> None:
+    def __init__(
+        self, *, seed: int = 0, noise_mv: float = 0.0, capacitance_pf: float = CAPACITANCE_PF
+    ) -> None:
         """An unplugged line; `noise_mv` is the standard deviation of the measurement noise."""
         self.seed = seed
         self.noise_mv = noise_mv
@@ -98,10 +100,12 @@ class PilotLine:
         positive = phase < high_us
         since_us = phase if positive else phase - high_us
         target, origin = self.plateau_mv(positive), self.plateau_mv(not positive)
-        # The other side had its whole plateau to settle; what is left of it after that is far below a millivolt.
+        # The other side had its whole plateau to settle: what is left after that is far below a millivolt.
         return target + (origin - target) * math.exp(-since_us / self.time_constant_us(positive))
 
-    def sample_mv(self, at_us: float, phase_us: float, duty_permille: int, period_us: float = PERIOD_US) -> int:
+    def sample_mv(
+        self, at_us: float, phase_us: float, duty_permille: int, period_us: float = PERIOD_US
+    ) -> int:
         """The voltage as a converter reads it: waveform plus the noise of that moment."""
         value = self.voltage_mv(phase_us, duty_permille, period_us)
         return round(value + self.noise_mv * unit_noise(self.seed, int(at_us * 8)))

@@ -1,6 +1,7 @@
-"""Board, chip and host twin in step on virtual time; the same tests run on every way to execute the firmware."""
+"""Board, chip and host twin in step on virtual time; the same tests run on every way to execute firmware."""
 
 from unit.tools.mcu.twin import HostTwin
+
 from vsecc_link import messages
 from vsecc_sim.mcu import commands
 from vsecc_sim.mcu.board import Board
@@ -12,7 +13,7 @@ STEP_US = 1000
 
 
 class Rig:
-    """`kind`: "in-process" (CPython over hal/sim), or an interpreter / None (CPython) for hal/pico on the shims."""
+    """`interpreter`: "in-process" (CPython over hal/sim); else hal/pico on that one, None: CPython."""
 
     def __init__(self, interpreter="in-process", *, start_us=0, seed=1):
         self.board = Board(seed=seed, start_us=start_us)
@@ -49,7 +50,9 @@ class Rig:
             if condition():
                 return
             self.run_ms(1)
-        raise AssertionError(f"not within {within_ms} ms; " + " | ".join(map(str, self.board.trace.entries()[-12:])))
+        raise AssertionError(
+            f"not within {within_ms} ms; " + " | ".join(map(str, self.board.trace.entries()[-12:]))
+        )
 
     def ev(self, state, port=1):
         """Switches the car's resistors now."""

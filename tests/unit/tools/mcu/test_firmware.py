@@ -5,6 +5,7 @@ import signal
 
 import pytest
 from unit.tools.mcu.rig import Rig
+
 from vsecc_link import messages
 from vsecc_sim.mcu.interpreter import find_micropython
 
@@ -23,7 +24,7 @@ def kind(request):
     return None if request.param == "cpython" else request.param
 
 
-@pytest.fixture()
+@pytest.fixture
 def rig(kind):
     with Rig(kind) as made:
         yield made
@@ -114,7 +115,9 @@ def test_pilot_fault_is_latched_by_name(rig, fault, bit):
     rig.charge()
     rig.inject(fault)
     rig.run_until(lambda: not rig.board.relays[1].closed, within_ms=100)
-    rig.run_until(lambda: any(m[0] == messages.FAULT and m[3] == bit for m in rig.host.received), within_ms=500)
+    rig.run_until(
+        lambda: any(m[0] == messages.FAULT and m[3] == bit for m in rig.host.received), within_ms=500
+    )
     assert not rig.board.relays[2].closed
 
 

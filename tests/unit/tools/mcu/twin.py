@@ -59,4 +59,4 @@ class HostTwin:
         if status is None:
             return messages.CP_UNKNOWN
         fields = [field[0] for field in messages.CATALOGUE[messages.STATUS][3]]
-        return status[1 + fields.index("cp%d_state" % port)]
+        return status[1 + fields.index(f"cp{port}_state")]

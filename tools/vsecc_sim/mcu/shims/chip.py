@@ -1,8 +1,8 @@
 """The emulated chip as its own program sees it: clock, pins, rings, and the exchange with the board model.
 
-Runs inside the interpreter process, under MicroPython and CPython. Outputs are noted as 8-byte records; each idle
-sends them with the time to wake at and takes the inputs of that time back. Nothing here allocates after start-up,
-because the firmware runs with collection switched off.
+Runs inside the interpreter process, under MicroPython and CPython. Outputs are noted as 8-byte records; each
+idle sends them with the time to wake at and takes the inputs of that time back. Nothing here allocates after
+start-up, because the firmware runs with collection switched off.
 """
 
 import struct

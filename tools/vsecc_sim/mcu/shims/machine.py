@@ -110,7 +110,9 @@ class ADC:
 class UART:
     """The host line."""
 
-    def __init__(self, index, baudrate=9600, tx=None, rx=None, rxbuf=256, txbuf=256, timeout=0, timeout_char=0):
+    def __init__(
+        self, index, baudrate=9600, tx=None, rx=None, rxbuf=256, txbuf=256, timeout=0, timeout_char=0
+    ):
         """Sets the rate of the line and the size of the receive ring."""
         chip.note(chip.UART_BAUD, index, baudrate)
         chip.rx_resize(rxbuf)

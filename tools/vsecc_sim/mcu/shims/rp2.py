@@ -44,11 +44,27 @@ class _Assembler:
         self.wrap = -1
         self._sides = 0
         names = {
-            "wrap_target": self._wrap_target, "wrap": self._wrap, "label": self._label, "nop": self._nop,
-            "jmp": self._jmp, "wait": self._wait, "in_": self._in, "out": self._out, "push": self._push,
-            "pull": self._pull, "mov": self._mov, "irq": self._irq, "set": self._set,
-            "block": 0x20, "noblock": 0x01, "iffull": 0x40, "ifempty": 0x40,
-            "invert": self._invert, "reverse": self._reverse, "gpio": "gpio", "clear": 0x40,
+            "wrap_target": self._wrap_target,
+            "wrap": self._wrap,
+            "label": self._label,
+            "nop": self._nop,
+            "jmp": self._jmp,
+            "wait": self._wait,
+            "in_": self._in,
+            "out": self._out,
+            "push": self._push,
+            "pull": self._pull,
+            "mov": self._mov,
+            "irq": self._irq,
+            "set": self._set,
+            "block": 0x20,
+            "noblock": 0x01,
+            "iffull": 0x40,
+            "ifempty": 0x40,
+            "invert": self._invert,
+            "reverse": self._reverse,
+            "gpio": "gpio",
+            "clear": 0x40,
         }
         for name in _SOURCES + _JMP_CONDITIONS + _OUT_TARGETS:
             if name:
@@ -157,7 +173,7 @@ class Program:
 
 
 def asm_pio(sideset_init=None, out_init=None, set_init=None, **shifts):
-    """Decorator that turns a program function into its words; only what the machine model knows may be set."""
+    """Decorator: turns a program function into its words; only what the machine model knows may be set."""
     for name in shifts:
         raise ValueError(name + " is not modelled")
     if sideset_init is None:

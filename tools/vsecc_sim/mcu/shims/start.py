@@ -1,6 +1,6 @@
 """First thing that runs in the interpreter process: takes over the emulated chip and starts the firmware.
 
-Arguments: reader fd, writer fd, "wall" or "virtual", machine name, then the folders of the firmware and its packages.
+Arguments: reader fd, writer fd, "wall" or "virtual", machine name, then the folders of the firmware.
 """
 
 import sys
@@ -38,7 +38,7 @@ class _PlainStream:
 
 
 def _take_over_cpython():
-    """Puts the emulated `time` in the place of the real one, which is built in and cannot be shadowed by a path."""
+    """Puts the emulated `time` in the place of the real one, which is built in and cannot be shadowed."""
     import importlib.util
     import os
     import time
