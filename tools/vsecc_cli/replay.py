@@ -70,7 +70,7 @@ async def _alone(capture: Capture, speed: float) -> ReplayReport:
 
     try:
         async with SimulatedStation(StationOptions(evses=1)) as station:
-            station.plug(1, external=True)
+            station.plug_external(1)
             host, port = station.app.evses[1].v2g.sdp_address
             return await replay(capture, connector(f"sdp://[{host}]:{port}"), speed=speed)
     except TimeoutError as error:
