@@ -18,14 +18,26 @@ COLLECT_IDLE_EVERY_US = 2_000_000
 COLLECT_AFTER_BYTES = 48 * 1024
 # A chip too slow to collect under power goes on up to here, then gives the session up and collects.
 RESERVE_BYTES = 128 * 1024
-PERIOD_EVERY_CYCLES = 16
-PROXIMITY_EVERY_CYCLES = 10
+
+# One chore a cycle, a round of 16 cycles over and over; odd cycles count samples of ports 1 and 2 in turn.
+_KEEP_ALIVE = 0
+_COUNTS_1 = 1
+_COUNTS_2 = 2
+_PROXIMITY_1 = 3
+_PROXIMITY_2 = 4
+_PERIOD_1 = 5
+_PERIOD_2 = 6
+CHORES = bytes((0, 1, 3, 2, 0, 1, 5, 2, 0, 1, 4, 2, 0, 1, 6, 2))
+_ROUND_MASK = 15
+# Cycles of the round in which the slow devices are read, and in which a collection is considered.
+_IO_SLOT = 9
+COLLECT_SLOT = 11
 
 # One bit per duty of a cycle; the watchdog is fed only when all are set (rule S4).
 _PILOT_1 = 1
 _PILOT_2 = 2
 _DECIDED = 4
-_DRIVEN = 8
+_CHORE = 8
 _LINKED = 16
 _ALL = 31
 
@@ -39,6 +51,8 @@ class Control:
         self._io = io_control
         self._link = link
         self._collect = collect or gc.collect
+        self._monitor_1 = safety.guards[0].monitor
+        self._monitor_2 = safety.guards[1].monitor
         self._plateaus = array("i", (0, 0, 0, 0))
         self._token = 0
         self._slot = 0
@@ -73,29 +87,47 @@ class Control:
 
     def cycle(self):
         """One period: everything that decides, then everything that talks."""
-        now = self._hal.ticks_us()
+        hal = self._hal
+        link = self._link
+        now = hal.ticks_us()
         self._token = 0
         self.protect(now)
-        self._io.step(now)
-        if self._link.step(now):
+        slot = self._slot
+        if slot == _IO_SLOT:
+            self._io.step()
+        if link.step(now):
             self._token |= _LINKED
-        if self._token == _ALL and self._link.was_up:
-            self._hal.watchdog_feed()
-        took = diff(self._hal.ticks_us(), now)
+        if self._token == _ALL and link.was_up:
+            hal.watchdog_feed()
+        took = diff(hal.ticks_us(), now)
         if took > self.cycle_max_us:
             self.cycle_max_us = took
-        self._collect_when_due(now)
+        if slot == COLLECT_SLOT:
+            self._collect_when_due(now)
 
     def protect(self, now):
         """The control path: sample both pilots, judge, decide, feed or drop. Allocates nothing (rule S5)."""
-        slot = self._slot
-        self._slot = slot + 1 if slot < 79 else 0  # 80: a multiple of both rates below
-        for port in (1, 2):
-            self._read_port(port, slot, now)
+        hal = self._hal
+        out = self._plateaus
+        chore = CHORES[self._slot]
+        self._slot = self._slot + 1 & _ROUND_MASK
+        hal.pilot_measure(1, out)
+        self._monitor_1.feed(out[0], out[1], out[2], out[3], now)
+        if chore == _COUNTS_1:
+            self._monitor_1.read_back.feed_counts(out[2], out[3])
+        token = _PILOT_1
+        hal.pilot_measure(2, out)
+        self._monitor_2.feed(out[0], out[1], out[2], out[3], now)
+        if chore == _COUNTS_2:
+            self._monitor_2.read_back.feed_counts(out[2], out[3])
+        token |= _PILOT_2
         self._safety.tick(now)
-        self._token |= _DECIDED
-        self._safety.drive()
-        self._token |= _DRIVEN
+        token |= _DECIDED
+        if chore == _KEEP_ALIVE:
+            self._safety.refresh(now)
+        elif chore > _COUNTS_2:
+            self._slow_reading(chore)
+        self._token |= token | _CHORE
 
     def wait(self):
         """Idle until the next cycle; a late one starts at once and the grid starts anew."""
@@ -108,18 +140,17 @@ class Control:
             self._hal.idle_until(self._deadline)
         self._collected = False
 
-    def _read_port(self, port, slot, now):
+    def _slow_reading(self, chore):
+        """Pilot period or proximity of one port."""
         hal = self._hal
-        guard = self._safety.guards[port - 1]
-        out = self._plateaus
-        hal.pilot_measure(port, out)
-        guard.monitor.feed(out[0], out[1], out[2], out[3], now)
-        # The slower readings of the two ports fall into different cycles.
-        if slot % PERIOD_EVERY_CYCLES == 7 * port:
-            guard.monitor.feed_period(hal.pilot_period_us(port))
-        if slot % PROXIMITY_EVERY_CYCLES == 4 * port:
-            guard.feed_proximity(hal.proximity_mv(port), hal.dip_switches())
-        self._token |= _PILOT_1 if port == 1 else _PILOT_2
+        if chore == _PERIOD_1:
+            self._monitor_1.read_back.feed_period(hal.pilot_period_us(1))
+        elif chore == _PERIOD_2:
+            self._monitor_2.read_back.feed_period(hal.pilot_period_us(2))
+        elif chore == _PROXIMITY_1:
+            self._safety.guards[0].feed_proximity(hal.proximity_mv(1), hal.dip_switches())
+        elif chore == _PROXIMITY_2:
+            self._safety.guards[1].feed_proximity(hal.proximity_mv(2), hal.dip_switches())
 
     def _is_idle(self):
         """No vehicle on any port."""

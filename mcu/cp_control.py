@@ -3,6 +3,7 @@
 Every number is a whole millivolt, a permille or a count of pilot periods (one 1 ms cycle sees one period).
 """
 
+from mcu.changes import Changes
 from vsecc_link.messages import (
     CP_A,
     CP_B,
@@ -56,14 +57,15 @@ ENTER_PERIODS = 20
 OTHER_PERIODS = 10
 FAULT_PERIODS = 10
 
-# Read-back: counts of 32 periods resolve the duty to 1 permille; two such averages in a row must agree.
-SETTLE_PERIODS = 4
-DUTY_AVERAGE_PERIODS = 32
+# Read-back, one period in four: 32 of them resolve the duty to 1 permille; two averages in a row must agree.
+SETTLE_COUNTS = 2
+DUTY_AVERAGE_COUNTS = 32
 DUTY_TOLERANCE_PERMILLE = 8
 PERIOD_AVERAGE = 8
 PERIOD_LOW_US = 980
 PERIOD_HIGH_US = 1020
 _BAD_AVERAGES = 2
+_PWM_FAULT = 1 << FAULT_CP_PWM
 
 DUTY_STEADY_POSITIVE = 1000
 DUTY_STEADY_NEGATIVE = 0
@@ -72,11 +74,8 @@ DUTY_PWM_MIN_PERMILLE = 30
 DUTY_PWM_MAX_PERMILLE = 970
 
 _ENERGY = (False, False, False, True, True, False, False)
-
-
-def is_energy(state):
-    """True for C and D, the states in which power may flow."""
-    return _ENERGY[state]
+# Positive plateaus that keep a state, its band and the gaps beside it: the short way of `CpMonitor.feed`.
+KEEP_MV = ((1, 0), (10001, 13000), (7001, 10999), (4001, 7999), (1001, 4999), (1, 0), (1, 0))
 
 
 def band_of(high_mv, low_mv, n_high, n_low):
@@ -119,15 +118,76 @@ class PilotDriver:
 
     def _apply(self):
         self._hal.pilot_drive(self._port, self.duty_permille)
-        self._monitor.expect(self.duty_permille)
+        self._monitor.read_back.expect(self.duty_permille)
+
+
+class ReadBack:
+    """Does the pilot do what is driven? Judges duty and period, marks CP_PWM in the monitor (rule S6)."""
+
+    def __init__(self, monitor):
+        self._monitor = monitor
+        self.expect(DUTY_STEADY_POSITIVE)
+
+    def expect(self, duty_permille):
+        """The drive changed: start over after the settling time."""
+        self._duty = duty_permille
+        self._is_pwm = DUTY_STEADY_NEGATIVE < duty_permille < DUTY_STEADY_POSITIVE
+        self._settle = SETTLE_COUNTS
+        self._n_high = self._n_all = self._n_counts = 0
+        self._period_sum_us = self._period_count = 0
+        self._duty_bad = self._period_bad = 0
+
+    def feed_counts(self, n_high, n_low):
+        """Sample counts of one period, every fourth will do; steady levels are judged too."""
+        if self._settle:
+            self._settle -= 1
+            return
+        self._n_high += n_high
+        self._n_all += n_high + n_low
+        self._n_counts += 1
+        if self._n_counts >= DUTY_AVERAGE_COUNTS:
+            self._judge_duty()
+
+    def feed_period(self, period_us):
+        """One reading of the pilot period; matters while PWM runs and has settled."""
+        if self._settle or not self._is_pwm:
+            return
+        self._period_sum_us += period_us
+        self._period_count += 1
+        if self._period_count < PERIOD_AVERAGE:
+            return
+        period_us = self._period_sum_us // self._period_count
+        self._period_sum_us = self._period_count = 0
+        self._period_bad = 0 if PERIOD_LOW_US <= period_us <= PERIOD_HIGH_US else self._period_bad + 1
+        self._mark()
+
+    def _judge_duty(self):
+        n_high = self._n_high
+        n_all = self._n_all
+        self._n_high = self._n_all = self._n_counts = 0
+        if n_all == 0:
+            return
+        off = (n_high * 1000 + n_all // 2) // n_all - self._duty
+        good = -DUTY_TOLERANCE_PERMILLE <= off <= DUTY_TOLERANCE_PERMILLE
+        # A shorted pilot has no duty; the short has its own name.
+        self._duty_bad = 0 if good or self._monitor.state == CP_E else self._duty_bad + 1
+        self._mark()
+
+    def _mark(self):
+        if self._duty_bad >= _BAD_AVERAGES or self._period_bad >= _BAD_AVERAGES:
+            self._monitor.faults |= _PWM_FAULT
+        elif not self._duty_bad and not self._period_bad:
+            self._monitor.faults &= ~_PWM_FAULT
 
 
 class CpMonitor:
     """Debounced CP state and present faults of one port; `feed` once a cycle, allocates nothing."""
 
-    def __init__(self):
+    def __init__(self, changes=None):
+        self._changes = changes or Changes()
         self.state = CP_UNKNOWN
         self.previous = CP_UNKNOWN
+        self.is_energy = False  # C or D, confirmed
         self.changed_ticks = 0
         self.high_mv = 0
         self.low_mv = 0
@@ -138,45 +198,32 @@ class CpMonitor:
         self._invalid = 0
         self._silent = 0
         self._no_diode = 0
-        self.expect(DUTY_STEADY_POSITIVE)
-
-    def expect(self, duty_permille):
-        """The drive changed: the read-back starts over after the settling time."""
-        self._duty = duty_permille
-        self._is_pwm = DUTY_STEADY_NEGATIVE < duty_permille < DUTY_STEADY_POSITIVE
-        self._settle = SETTLE_PERIODS
-        self._restart_averages()
-        self._duty_bad = 0
-        self._period_bad = 0
+        self._is_calm = False  # nothing pending: a reading that keeps the state needs no second look
+        self._keep_low_mv, self._keep_high_mv = KEEP_MV[CP_UNKNOWN]
+        self.read_back = ReadBack(self)
 
     def feed(self, high_mv, low_mv, n_high, n_low, now):
         """Take one measured period; True when the confirmed state changed."""
         self.high_mv = high_mv
         self.low_mv = low_mv
-        band = band_of(high_mv, low_mv, n_high, n_low)
+        if (
+            self._is_calm
+            and n_high
+            and self._keep_low_mv <= high_mv <= self._keep_high_mv
+            and (n_low == 0 or NEGATIVE_LOW_MV <= low_mv <= NEGATIVE_HIGH_MV)
+        ):
+            return False
+        return self._judge(band_of(high_mv, low_mv, n_high, n_low), low_mv, n_low, now)
+
+    def _judge(self, band, low_mv, n_low, now):
+        """The long way: debounce, then every check."""
         negative_bad = n_low > 0 and not NEGATIVE_LOW_MV <= low_mv <= NEGATIVE_HIGH_MV
         changed = self._debounce(NEXT[self.state][band], now)
         self._check_positive(band)
         self._check_negative(band, low_mv, n_low, negative_bad)
-        if self._settle:
-            self._settle -= 1
-        else:
-            self._check_duty(n_high, n_low)
+        pending = self._agreed or self._silent or self._invalid or self._no_diode
+        self._is_calm = not pending and self.faults & ~_PWM_FAULT == 0
         return changed
-
-    def feed_period(self, period_us):
-        """Take one reading of the pilot period; matters while PWM runs and has settled."""
-        if self._settle or not self._is_pwm:
-            return
-        self._period_sum_us += period_us
-        self._period_count += 1
-        if self._period_count < PERIOD_AVERAGE:
-            return
-        period_us = self._period_sum_us // self._period_count
-        self._period_sum_us = 0
-        self._period_count = 0
-        self._period_bad = 0 if PERIOD_LOW_US <= period_us <= PERIOD_HIGH_US else self._period_bad + 1
-        self._judge_pwm()
 
     def _debounce(self, candidate, now):
         state = self.state
@@ -186,7 +233,7 @@ class CpMonitor:
             self._agreed = 0
             self._away = 0
             return False
-        if _ENERGY[state] and not _ENERGY[candidate]:
+        if self.is_energy and not _ENERGY[candidate]:
             self._away += 1
             needed = LEAVE_PERIODS
             seen = self._away
@@ -196,12 +243,18 @@ class CpMonitor:
             seen = self._agreed
         if seen < needed:
             return False
-        self.previous = state
-        self.state = candidate
+        self._enter(candidate, now)
+        return True
+
+    def _enter(self, state, now):
+        self.previous = self.state
+        self.state = state
+        self.is_energy = _ENERGY[state]
         self.changed_ticks = now
+        self._keep_low_mv, self._keep_high_mv = KEEP_MV[state]
         self._away = 0
         self._agreed = 0
-        return True
+        self._changes.note()
 
     def _check_positive(self, band):
         """Sampling that stands still, and a short to PE: level around 0 V and confirmed."""
@@ -232,33 +285,3 @@ class CpMonitor:
             return periods + 1
         self.faults |= 1 << fault
         return periods
-
-    def _check_duty(self, n_high, n_low):
-        """Sample counts of many periods against the duty that is driven, steady levels included."""
-        self._n_high += n_high
-        self._n_all += n_high + n_low
-        self._n_periods += 1
-        if self._n_periods < DUTY_AVERAGE_PERIODS:
-            return
-        n_high = self._n_high
-        n_all = self._n_all
-        self._n_high = self._n_all = self._n_periods = 0
-        if n_all == 0:
-            return
-        duty = (n_high * 1000 + n_all // 2) // n_all
-        good = -DUTY_TOLERANCE_PERMILLE <= duty - self._duty <= DUTY_TOLERANCE_PERMILLE
-        self._duty_bad = 0 if good or self.state == CP_E else self._duty_bad + 1
-        self._judge_pwm()
-
-    def _judge_pwm(self):
-        if self._duty_bad >= _BAD_AVERAGES or self._period_bad >= _BAD_AVERAGES:
-            self.faults |= 1 << FAULT_CP_PWM
-        elif not self._duty_bad and not self._period_bad:
-            self.faults &= ~(1 << FAULT_CP_PWM)
-
-    def _restart_averages(self):
-        self._n_high = 0
-        self._n_all = 0
-        self._n_periods = 0
-        self._period_sum_us = 0
-        self._period_count = 0

@@ -47,6 +47,8 @@ class HostLink:
         self._hal = hal
         self._safety = safety
         self._io = io_control
+        self._changes = safety.changes
+        self._changes_seen = _NOTHING
         self._image_sha256 = image_sha256
         self._reset_cause = hal.reset_cause()
         self._catalogue_crc = messages.catalogue_crc()  # takes milliseconds: once
@@ -71,6 +73,7 @@ class HostLink:
         }
         self._logs = []
         self._start_clocks(hal.ticks_us())
+        self._is_behind = False  # bytes, reports or lines are left for the next cycle
         self._forget_reports()
 
     def _start_clocks(self, now):
@@ -82,18 +85,30 @@ class HostLink:
         self._grants_taken = 0
         self._grant_stamp = 0
         self._grant_ticks = 0
-        self._signature = _NOTHING
+        self._due_at = now
 
     def _forget_reports(self):
         """A new session starts with everything reported afresh."""
+        self._unreported = True
         self._states = [_NOTHING, _NOTHING]
         self._faults = [0, 0]
         self._relays = [_NOTHING, _NOTHING, _NOTHING]
 
     def step(self, now):
         """Read, obey, report, write; never waits. True when all of it ran."""
-        self._advance(now)
         count = self._hal.uart_read_into(self._rx)
+        if (
+            count
+            or diff(now, self._due_at) >= 0
+            or self._changes.count != self._changes_seen
+            or self._is_behind
+        ):
+            self._talk(count, now)
+        return True
+
+    def _talk(self, count, now):
+        """The long way of `step`: something came, is due, has changed or is left over."""
+        self._advance(now)
         if count:
             self._receive(count)
         if diff(now, self._tick_at) >= 0:
@@ -101,17 +116,22 @@ class HostLink:
             self.link.tick(self._now_ms)
         if self._grant.count != self._grants_taken:
             self._take_grant(now)
+        self._is_behind = False
         if self.link.up:
             self._report(now)
         if self._pending:
             self._flush()
         elif self.link.ready():
             self._take()
-        if not self._pending:
+        if self._pending:
+            self._is_behind = True
+        else:
             self._send_cyclic(now)
         if self._reset_at is not None and diff(now, self._reset_at) >= 0:
             self._hal.reset(CAUSE_COMMANDED)
-        return True
+        self._due_at = self._tick_at
+        if diff(self._status_at, self._due_at) < 0:
+            self._due_at = self._status_at
 
     def _receive(self, count):
         self.link.receive(self._rx, self._now_ms, count)
@@ -211,10 +231,19 @@ class HostLink:
 
     def _report(self, now):
         """Reliable messages for whatever differs from what the host was told; a full queue is tried again."""
-        signature = self._current_signature()
-        if signature != self._signature:
+        if self._changes.count != self._changes_seen:
+            self._changes_seen = self._changes.count
             self._status_at = now
-            self._signature = signature
+            self._unreported = True
+        if self._unreported:
+            self._unreported = False
+            self._report_changes()
+        if self._logs and self.link.send(self._logs[0], self._now_ms):
+            self._logs.pop(0)
+        if self._logs or self._unreported:
+            self._is_behind = True
+
+    def _report_changes(self):
         for index in range(2):
             guard = self._safety.guards[index]
             if guard.monitor.state != self._states[index]:
@@ -225,19 +254,20 @@ class HostLink:
             relay = self._safety.relays[index]
             if self._relays[index] != relay.reason << 1 | relay.closed:
                 self._report_relay(index, relay)
-        if self._logs and self.link.send(self._logs[0], self._now_ms):
-            self._logs.pop(0)
 
-    def _current_signature(self):
-        guards = self._safety.guards
-        return self._safety.version() << 6 | guards[0].monitor.state << 3 | guards[1].monitor.state
+    def _send(self, event):
+        """A reliable message; a full queue leaves it for the next cycle."""
+        if self.link.send(event, self._now_ms):
+            return True
+        self._unreported = True
+        return False
 
     def _report_state(self, index, monitor):
         reported = self._states[index]
         previous = monitor.previous if reported == _NOTHING else reported
         ticks, state = monitor.changed_ticks, monitor.state
         levels = (monitor.high_mv, monitor.low_mv)
-        if self.link.send((messages.CP_STATE, ticks, index + 1, state, previous) + levels, self._now_ms):
+        if self._send((messages.CP_STATE, ticks, index + 1, state, previous) + levels):
             self._states[index] = state
 
     def _report_fault(self, index, guard):
@@ -246,12 +276,12 @@ class HostLink:
             if (guard.faults ^ self._faults[index]) & bit:
                 latched = guard.faults & bit != 0
                 event = (messages.FAULT, guard.fault_ticks, index + 1, fault, latched)
-                if self.link.send(event, self._now_ms):
+                if self._send(event):
                     self._faults[index] ^= bit
 
     def _report_relay(self, index, relay):
         event = (messages.RELAY_STATE, relay.changed_ticks, index + 1, relay.closed, relay.reason)
-        if self.link.send(event, self._now_ms):
+        if self._send(event):
             self._relays[index] = relay.reason << 1 | relay.closed
 
     def _send_cyclic(self, now):

@@ -1,9 +1,6 @@
 """Everything that is not safety: digital inputs and outputs, LEDs, locks, supply and analog inputs."""
 
-from mcu.ticks import add, diff
-
-INPUTS_EVERY_US = 10_000
-ANALOG_EVERY_US = 100_000
+ANALOG_EVERY_STEPS = 6  # one step each 16 ms
 LED_STARTING = 1
 LED_RUNNING = 2
 
@@ -11,30 +8,27 @@ LED_RUNNING = 2
 class IoControl:
     """Keeps the newest readings and what was asked of the outputs."""
 
-    def __init__(self, hal, safety, now):
+    def __init__(self, hal, safety):
         self._hal = hal
         self._safety = safety
-        self._inputs_at = now
-        self._analog_at = now
+        self._steps = 0
         self.outputs = 0
         self.digital_inputs = 0
         self.supply_mv = 0
         self.analog_mv = [0, 0]
         hal.led(0, LED_STARTING)
 
-    def step(self, now):
-        """Read what is due, at most one slow device a cycle; True when a digital input changed."""
-        if diff(now, self._inputs_at) >= 0:
-            self._inputs_at = add(now, INPUTS_EVERY_US)
-            before = self.digital_inputs
-            self.digital_inputs = self._hal.digital_inputs()
-            return before != self.digital_inputs
-        if diff(now, self._analog_at) >= 0:
-            self._analog_at = add(now, ANALOG_EVERY_US)
-            self.supply_mv = self._hal.supply_mv()
-            self.analog_mv[0] = self._hal.analog_mv(1)
-            self.analog_mv[1] = self._hal.analog_mv(2)
-        return False
+    def step(self):
+        """Read one slow device: digital inputs, every sixth time the analog ones instead."""
+        hal = self._hal
+        self._steps += 1
+        if self._steps < ANALOG_EVERY_STEPS:
+            self.digital_inputs = hal.digital_inputs()
+            return
+        self._steps = 0
+        self.supply_mv = hal.supply_mv()
+        self.analog_mv[0] = hal.analog_mv(1)
+        self.analog_mv[1] = hal.analog_mv(2)
 
     def set_outputs(self, mask, values):
         """Change the outputs whose mask bit is set."""

@@ -5,6 +5,7 @@ import sys
 import mcu
 import vsecc_link
 from mcu import image
+from mcu.changes import Changes
 from mcu.control import Control
 from mcu.cp_control import CpMonitor, PilotDriver
 from mcu.host_link import HostLink
@@ -16,12 +17,13 @@ CAUSE_FATAL = 3  # index into vsecc_link.messages.RESET_NAMES
 
 def make_safety(hal):
     """Both guards and the spare relay over one hardware."""
+    changes = Changes()
     guards = []
     for port in (1, 2):
-        monitor = CpMonitor()
+        monitor = CpMonitor(changes)
         driver = PilotDriver(hal, port, monitor)
-        guards.append(PortGuard(monitor, driver, Relay(hal, port), 1 << port - 1))
-    return Safety(guards, Relay(hal, 3))
+        guards.append(PortGuard(monitor, driver, Relay(hal, port, changes), 1 << port - 1, changes))
+    return Safety(guards, Relay(hal, 3, changes), changes)
 
 
 def make_control(hal, image_sha256=None, collect=None):
@@ -29,7 +31,7 @@ def make_control(hal, image_sha256=None, collect=None):
     if image_sha256 is None:
         image_sha256 = image.slot_digest(mcu, vsecc_link)
     safety = make_safety(hal)
-    io_control = IoControl(hal, safety, hal.ticks_us())
+    io_control = IoControl(hal, safety)
     link = HostLink(hal, safety, io_control, image_sha256)
     return Control(hal, safety, io_control, link, collect)
 

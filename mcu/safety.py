@@ -3,7 +3,6 @@
 The host can only restrict. Nothing here allocates, waits or knows a clock; `now` is `ticks_us` of the cycle.
 """
 
-from mcu.cp_control import is_energy
 from mcu.ticks import add, diff
 from vsecc_link.messages import (
     CP_A,
@@ -28,16 +27,16 @@ CONTACT_TIME_US = 100_000
 # PP divider 330 ohm to 5 V with 2.7 kohm to PE: 150 ohm (type 1 latched) 1.5 V, 1500 ohm (CCS 2) 3.7 V;
 # between them the release button (2.8 V), above an open pin (4.5 V), below a short.
 PP_RANGES_MV = ((1000, 2200), (3300, 4100))
-PP_CONFIRM = 2  # readings, one each 10 ms
-_VERSION_MASK = 0x3FFF
+PP_CONFIRM = 2  # readings, one each 16 ms
 
 
 class Relay:
     """One safety relay: the decision, its keep-alive, and contact feedback against the decision."""
 
-    def __init__(self, hal, number):
+    def __init__(self, hal, number, changes):
         self._hal = hal
         self._number = number
+        self._changes = changes
         self.driven = False
         self.closed = False
         self.reason = OPEN_BOOT
@@ -45,18 +44,17 @@ class Relay:
         self._differs = False
         self._differs_since = 0
         self._is_late = False
-        self.version = 0
 
     def decide(self, reason, now):
-        """Close while `reason` is OPEN_NOT, else open."""
-        if reason == self.reason:
-            return
+        """Close when `reason` is OPEN_NOT, else open; acts at once."""
+        self.reason = reason
         driven = reason == OPEN_NOT
         if driven != self.driven:
             self.driven = driven
             self._differs = self._is_late = False
-        self.reason = reason
-        self._changed(now)
+            self.drive()
+        self.changed_ticks = now
+        self._changes.note()
 
     def drive(self):
         """Feed the keep-alive for the coming cycles or stop it now (rule S4)."""
@@ -70,7 +68,8 @@ class Relay:
         closed = self._hal.relay_feedback(self._number)
         if closed != self.closed:
             self.closed = closed
-            self._changed(now)
+            self.changed_ticks = now
+            self._changes.note()
         if closed == self.driven:
             self._differs = self._is_late = False
             return 0
@@ -83,56 +82,43 @@ class Relay:
             return 0
         return 1 << (FAULT_RELAY_NO_CLOSE if self.driven else FAULT_RELAY_WELDED)
 
-    def _changed(self, now):
-        self.changed_ticks = now
-        self.version = (self.version + 1) & _VERSION_MASK
-
 
 class PortGuard:
     """Everything that decides about the relay of one port."""
 
-    def __init__(self, monitor, driver, relay, dip_mask):
+    def __init__(self, monitor, driver, relay, dip_mask, changes):
         self.monitor = monitor
         self.driver = driver
         self.relay = relay
         self.faults = 0  # latched
         self.fault_ticks = 0
         self.proximity_mv = 0
+        self.pp_ok = False  # plug recognised, or supervision switched off by this port's DIP switch
         self.granted = False
         # Grants count only in a session the host began with PWM: not after a start, not after a silence.
         self.needs_pilot = True
         self._fell_silent = False
+        self._changes = changes
         self._dip_mask = dip_mask
-        self._pp_good = 0
-        self._pp_bad = 0
         self._pp_plugged = False
-        self._pp_off = False
-        self._pp_fault = 0
-        self.version = 0
-
-    @property
-    def pp_ok(self):
-        """Supervision satisfied, or switched off by this port's DIP switch."""
-        return self._pp_off or self._pp_plugged
+        self._pp_streak = 0  # readings in a row that disagree with `_pp_plugged`
 
     def feed_proximity(self, millivolt, dip_switches):
-        """Take one PP reading, every 10 ms."""
+        """Take one PP reading, every 16 ms."""
         self.proximity_mv = millivolt
-        self._pp_off = dip_switches & self._dip_mask != 0
         plugged = False
         for low, high in PP_RANGES_MV:
             if low <= millivolt <= high:
                 plugged = True
-        self._pp_good = min(self._pp_good + 1, PP_CONFIRM) if plugged else 0
-        self._pp_bad = 0 if plugged else min(self._pp_bad + 1, PP_CONFIRM)
-        if self._pp_good == PP_CONFIRM:
-            self._pp_plugged = True
-        elif self._pp_bad == PP_CONFIRM:
-            self._pp_plugged = False
+        self._pp_streak = self._pp_streak + 1 if plugged != self._pp_plugged else 0
+        if self._pp_streak >= PP_CONFIRM:
+            self._pp_plugged = plugged
+            self._pp_streak = 0
+        self.pp_ok = self._pp_plugged or dip_switches & self._dip_mask != 0
 
     def grant(self, allowed):
         """A grant counts in C and D only, and not before this session's first PWM."""
-        self.granted = allowed and is_energy(self.monitor.state) and not self.needs_pilot
+        self.granted = allowed and self.monitor.is_energy and not self.needs_pilot
 
     def silence(self):
         """The host fell silent: open now, steady pilot once open, start over."""
@@ -145,61 +131,57 @@ class PortGuard:
 
     def tick(self, now):
         """Latch faults, then decide about the relay; the pilot follows an opened relay one tick later."""
-        if self.needs_pilot and not self.relay.driven and self.driver.mode == PILOT_PWM:
+        relay = self.relay
+        monitor = self.monitor
+        if self.needs_pilot and not relay.driven and self.driver.mode == PILOT_PWM:
             self.driver.set(PILOT_STEADY_POSITIVE, 0)
-        self._latch(now)
-        if not is_energy(self.monitor.state):
+        present = monitor.faults | relay.supervise(now)
+        if relay.driven and not self.pp_ok:
+            present |= 1 << FAULT_PP
+        if present & ~self.faults:
+            self.faults |= present
+            self._faults_changed(now)
+        if self.faults:
+            reason = OPEN_FAULT
+        elif not monitor.is_energy:
             self.granted = False
-        self.relay.decide(self._why_open(), now)
+            reason = OPEN_CP
+        elif not self.pp_ok:
+            reason = OPEN_PP
+        elif self.granted:
+            reason = OPEN_NOT
+        else:
+            reason = OPEN_GRANT_EXPIRED if self._fell_silent else OPEN_NO_GRANT
+        if reason != relay.reason:
+            relay.decide(reason, now)
 
     def clear_faults(self, now):
         """None when all are cleared, else why not: CP must be A or B and every cause gone."""
         state = self.monitor.state
         if state != CP_A and state != CP_B:
             return "CP is not A or B"
-        self._pp_fault = 0
-        kept = self.faults & self._present(now)
+        kept = self.faults & (self.monitor.faults | self.relay.supervise(now))
         if kept != self.faults:
             self.faults = kept
-            self._changed(now)
+            self._faults_changed(now)
         return "cause still present" if kept else None
 
-    def _why_open(self):
-        if self.faults:
-            return OPEN_FAULT
-        if not is_energy(self.monitor.state):
-            return OPEN_CP
-        if not (self._pp_off or self._pp_plugged):
-            return OPEN_PP
-        if self.granted:
-            return OPEN_NOT
-        return OPEN_GRANT_EXPIRED if self._fell_silent else OPEN_NO_GRANT
-
-    def _present(self, now):
-        return self.monitor.faults | self.relay.supervise(now) | self._pp_fault
-
-    def _latch(self, now):
-        lost = self.relay.driven and not (self._pp_off or self._pp_plugged)
-        self._pp_fault = 1 << FAULT_PP if lost else 0
-        faults = self.faults | self._present(now)
-        if faults != self.faults:
-            self.faults = faults
-            self._changed(now)
-
-    def _changed(self, now):
+    def _faults_changed(self, now):
         self.fault_ticks = now
-        self.version = (self.version + 1) & _VERSION_MASK
+        self._changes.note()
 
 
 class Safety:
     """Both ports, the unassigned third relay, and the life of the host's grant."""
 
-    def __init__(self, guards, spare):
+    def __init__(self, guards, spare, changes):
         self.guards = guards
+        self.changes = changes
         self.spare = spare  # REL3: stays open until a port is assigned to it
         self.relays = (guards[0].relay, guards[1].relay, spare)
         self.host_alive = False
         self._host_until = 0
+        self._first, self._second = guards
 
     def grant(self, relays, valid_ms, now):
         """A GRANT was taken now: bit 0 = REL1 may close for `valid_ms`; 0 ms withdraws every grant."""
@@ -229,15 +211,16 @@ class Safety:
         """Decide about every relay; call once a cycle, after the pilots were read."""
         if self.host_alive and diff(now, self._host_until) >= 0:
             self.lose_host()
-        for guard in self.guards:
-            guard.tick(now)
-        self.spare.supervise(now)
-        self.spare.decide(OPEN_NO_GRANT, now)
+        self._first.tick(now)
+        self._second.tick(now)
 
-    def drive(self):
-        """Pass the decisions to the keep-alives."""
+    def refresh(self, now):
+        """Renew the keep-alives, every 4 ms of their 19; a change was passed on at once by `tick`."""
         for relay in self.relays:
             relay.drive()
+        self.spare.supervise(now)
+        if self.spare.reason != OPEN_NO_GRANT:
+            self.spare.decide(OPEN_NO_GRANT, now)
 
     def relays_driven(self):
         """Bit 0 = REL1."""
@@ -246,13 +229,6 @@ class Safety:
     def relays_closed(self):
         """Bit 0 = REL1: contact feedback."""
         return self.relays[0].closed | self.relays[1].closed << 1 | self.relays[2].closed << 2
-
-    def version(self):
-        """Changes whenever a relay or a latched fault did."""
-        total = self.spare.version
-        for guard in self.guards:
-            total += guard.version + guard.relay.version
-        return total
 
     def _hear_host(self, valid_ms, now):
         self.host_alive = True

@@ -2,13 +2,14 @@
 
 from mcu import cp_control
 from mcu.cp_control import (
-    DUTY_AVERAGE_PERIODS,
+    DUTY_AVERAGE_COUNTS,
     ENTER_PERIODS,
     FAULT_PERIODS,
+    KEEP_MV,
     LEAVE_PERIODS,
     NEXT,
     OTHER_PERIODS,
-    SETTLE_PERIODS,
+    SETTLE_COUNTS,
     CpMonitor,
     PilotDriver,
     band_of,
@@ -41,6 +42,7 @@ def feed(monitor, high_mv, times=1, low_mv=-12000, n_high=5, n_low=95, now=0):
     changes = 0
     for _ in range(times):
         changes += monitor.feed(high_mv, low_mv, n_high, n_low, now)
+        monitor.read_back.feed_counts(n_high, n_low)
     return changes
 
 
@@ -56,7 +58,7 @@ def feed_band(monitor, band, high_mv, times):
 def monitor_in(state):
     """A monitor under 5 % PWM that has confirmed the state."""
     monitor = CpMonitor()
-    monitor.expect(50)
+    monitor.read_back.expect(50)
     if state == F:
         feed_band(monitor, 11, 0, ENTER_PERIODS)
     elif state != UNKNOWN:
@@ -133,6 +135,19 @@ def test_energy_states_are_entered_by_their_own_band_only():
         for band in range(13):
             if NEXT[state][band] in ENERGY and state not in ENERGY:
                 assert band in (5, 7)
+
+
+def test_the_short_way_keeps_exactly_what_the_table_keeps():
+    for state in (A, B, C, D):
+        low, high = KEEP_MV[state]
+        for high_mv in range(-1500, 14000):
+            if low <= high_mv <= high:
+                assert NEXT[state][band_of(high_mv, -12000, 5, 95)] == state
+        for high_mv in (low - 1, high + 1):
+            assert NEXT[state][band_of(high_mv, -12000, 5, 95)] != state or state == A
+    for state in (UNKNOWN, E, F):
+        low, high = KEEP_MV[state]
+        assert low > high
 
 
 def test_hysteresis_keeps_either_neighbour_in_the_gap():
@@ -230,7 +245,7 @@ def test_s6_diode_bounds_of_the_negative_plateau():
 def test_s6_diode_stays_while_nothing_can_be_told():
     monitor = monitor_in(B)
     feed(monitor, 9000, FAULT_PERIODS, -9000)
-    monitor.expect(1000)
+    monitor.read_back.expect(1000)
     feed(monitor, 9000, 1000, 0, 100, 0)
     assert has(monitor, m.FAULT_CP_DIODE)
     feed(monitor, 12000, OTHER_PERIODS, 0, 100, 0)
@@ -275,7 +290,7 @@ def test_s6_sampling_that_stands_still_is_no_state():
 
 def averaged(monitor, n_high, n_low, averages=2):
     feed(
-        monitor, 9000 if n_high else 0, averages * DUTY_AVERAGE_PERIODS, -12000 if n_low else 0, n_high, n_low
+        monitor, 9000 if n_high else 0, averages * DUTY_AVERAGE_COUNTS, -12000 if n_low else 0, n_high, n_low
     )
 
 
@@ -288,8 +303,8 @@ def test_s6_duty_out_of_tolerance_is_named_after_two_averages():
         (59, 941, True),
     ):
         monitor = monitor_in(B)
-        monitor.expect(50)
-        feed(monitor, 9000, SETTLE_PERIODS)
+        monitor.read_back.expect(50)
+        feed(monitor, 9000, SETTLE_COUNTS)
         averaged(monitor, n_high, n_low, 1)
         assert not monitor.faults
         averaged(monitor, n_high, n_low, 1)
@@ -301,18 +316,18 @@ def test_s6_duty_out_of_tolerance_is_named_after_two_averages():
 def test_s6_pwm_that_does_not_run_or_does_not_stop_is_named():
     for duty, n_high, n_low in ((50, 100, 0), (50, 0, 100), (1000, 5, 95), (0, 5, 95), (0, 100, 0)):
         monitor = CpMonitor()
-        monitor.expect(duty)
-        feed(monitor, 0, SETTLE_PERIODS, 0, 0, 0)
+        monitor.read_back.expect(duty)
+        feed(monitor, 0, SETTLE_COUNTS, 0, 0, 0)
         averaged(monitor, n_high, n_low)
         assert has(monitor, m.FAULT_CP_PWM), duty
 
 
 def test_s6_coarse_sample_counts_average_to_the_duty():
     monitor = monitor_in(B)
-    monitor.expect(53)
-    feed(monitor, 9000, SETTLE_PERIODS)
+    monitor.read_back.expect(53)
+    feed(monitor, 9000, SETTLE_COUNTS)
     for _ in range(3):
-        for index in range(DUTY_AVERAGE_PERIODS):
+        for index in range(DUTY_AVERAGE_COUNTS):
             feed(monitor, 9000, 1, -12000, 5 + (index % 3 == 0), 95 - (index % 3 == 0))
     assert not monitor.faults
 
@@ -320,9 +335,9 @@ def test_s6_coarse_sample_counts_average_to_the_duty():
 def test_s6_frequency_out_of_tolerance_is_named():
     for period_us, bad in ((979, True), (980, False), (1020, False), (1021, True), (0, True)):
         monitor = monitor_in(B)
-        feed(monitor, 9000, SETTLE_PERIODS)
+        feed(monitor, 9000, SETTLE_COUNTS)
         for _ in range(16):
-            monitor.feed_period(period_us)
+            monitor.read_back.feed_period(period_us)
         assert has(monitor, m.FAULT_CP_PWM) == bad
 
 
@@ -330,15 +345,15 @@ def test_s6_frequency_does_not_matter_while_steady():
     monitor = CpMonitor()
     feed(monitor, 12000, 50, 0, 100, 0)
     for _ in range(100):
-        monitor.feed_period(0)
+        monitor.read_back.feed_period(0)
     assert not monitor.faults
 
 
 def test_readback_restarts_with_a_new_duty():
     monitor = monitor_in(B)
     averaged(monitor, 50, 950, 1)
-    monitor.expect(500)
-    feed(monitor, 9000, SETTLE_PERIODS, -12000, 50, 950)
+    monitor.read_back.expect(500)
+    feed(monitor, 9000, SETTLE_COUNTS, -12000, 50, 950)
     averaged(monitor, 500, 500, 2)
     assert not monitor.faults
 
