@@ -56,10 +56,10 @@ def test_each_profile_ends_as_its_car_does(profile: str) -> None:
     assert summary["relay"][0]["closed_s"] > 5.0
 
 
-def test_two_cars_charge_at_once_and_twenty_times_in_a_row() -> None:
+def test_two_cars_charge_at_once_and_ten_times_in_a_row() -> None:
     async def story(station: SimulatedStation) -> list[bool]:
         goals = []
-        for _ in range(20):
+        for _ in range(10):
             for evse in (1, 2):
                 station.plug(evse, profile="model-y" if evse == 1 else "polestar-2")
             for evse in (1, 2):
@@ -70,7 +70,7 @@ def test_two_cars_charge_at_once_and_twenty_times_in_a_row() -> None:
         assert len(tasks) < 20, tasks
         return goals
 
-    assert play(story) == [True] * 20
+    assert play(story) == [True] * 10
 
 
 POWER_FAULTS = {
@@ -100,7 +100,7 @@ def test_a_fault_while_charging_ends_safely_and_the_next_car_charges(code: str, 
         ended_by = station.view(1).cause
         assert ended_by is not Cause.NONE
         assert cause is None or ended_by is cause, ended_by
-        assert station.view(1).power.current_a < 1.0
+        assert station.outlets[1].bus.current_a == 0.0
         verbs["fault"]({"evse": 1, "code": code, "active": False})
         await station.unplug(1, orderly=False)
         await virtual_time.settle(lambda: station.view(1).cp_state.name == "A", within_s=20.0)
