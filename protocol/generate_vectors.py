@@ -159,7 +159,7 @@ def frame_vectors() -> dict[str, Any]:
         (0x11, 815, 1, 1, payload),
         (0x12, 815, 7, 1, fixed_payload(messages.GRANT, [258, 1, 500])),
         (0x13, 815, 8, 2, b""),
-        (0x1B, 65535, 0x3FFFFFFF, 255, b""),
+        (0x1B, 65535, 0x3FFFFFFF, 255, b"\x05\x80"),
         (0x11, 1, 2, 3, bytes(241)),
     ]
     good = [

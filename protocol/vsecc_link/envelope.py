@@ -42,3 +42,18 @@ def _check_sender(message, sender):
     if messages.CATALOGUE[message[0]][1] == ROLE_NAMES[sender]:
         return None
     return messages.name_of(message[0]) + " from the wrong end"
+
+
+def host_hello(version_text):
+    """HELLO_REQUEST of a host that speaks this catalogue."""
+    major, minor = messages.PROTOCOL_VERSION
+    return (messages.HELLO_REQUEST, major, minor, messages.catalogue_crc(), version_text)
+
+
+def foreign_problem(who, hello, catalogue_crc):
+    """None when a hello speaks our catalogue, else one line naming the difference (rule S7)."""
+    if hello[1] != messages.PROTOCOL_VERSION[0]:
+        return who + " speaks protocol version " + str(hello[1])
+    if hello[3] != catalogue_crc:
+        return who + " has another message catalogue: %08x, not %08x" % (hello[3], catalogue_crc)
+    return None

@@ -25,7 +25,7 @@ FRAME_TIMEOUT_MS = 45
 # Control: format version in the upper four bits, flag, kind in the lower three.
 FORMAT = 0x10
 FORMAT_MASK = 0xF0
-FLAG_MISSING = 0x08  # `ack` names a reliable frame that is missing although later ones came: repeat it now
+FLAG_MISSING = 0x08  # of an ack: that number is missing, the payload tells which later ones have come
 KIND_MASK = 0x07
 
 HANDSHAKE = 0

@@ -15,10 +15,14 @@
     FOREIGN  text: the peer speaks another protocol or catalogue (rule S7)
 """
 
+import struct
+
 from . import frame, messages
 from .arq import Receiver, Sender
-from .envelope import HOST, MCU, pack, unpack
+from .envelope import HOST, MCU, foreign_problem, host_hello, pack, unpack
 from .ticks import add, diff, earlier
+
+__all__ = ("HOST", "MCU", "UP", "LOST", "MESSAGE", "REFUSED", "FOREIGN", "Link", "host_hello")
 
 UP = 0
 LOST = 1
@@ -40,12 +44,6 @@ HELLO_REPEAT_MS = 100
 HELLO_REPEAT_FOREIGN_MS = 1000
 # Events kept until take(); refusals beyond are counted only.
 EVENTS_MAX = 64
-
-
-def host_hello(version_text):
-    """HELLO_REQUEST of a host that speaks this catalogue."""
-    major, minor = messages.PROTOCOL_VERSION
-    return (messages.HELLO_REQUEST, major, minor, messages.catalogue_crc(), version_text)
 
 
 class Link:
@@ -191,8 +189,6 @@ class Link:
         else:
             self._hello_at = None
 
-    # ---- session ----
-
     def _new_session(self):
         self._sender = Sender(self._baud)
         self._receiver = Receiver()
@@ -247,8 +243,6 @@ class Link:
         if self.parser.partial():
             self._partial_since = now
 
-    # ---- incoming ----
-
     def _on_frame(self, now):
         parser = self.parser
         if parser.kind == frame.HANDSHAKE:
@@ -278,7 +272,7 @@ class Link:
         self._unacknowledged += 1
         for payload in receiver.put(parser.number, parser.payload()):
             self._deliver(payload, messages.RELIABLE)
-        if receiver.ask():
+        if receiver.early:
             self._ask = self._acknowledge_now = True
         elif self._unacknowledged >= ACK_EVERY:
             self._acknowledge_now = True
@@ -292,8 +286,9 @@ class Link:
         self._cyclic_seen = parser.number
         self._last_in = now
         self._sender.on_ack(parser.ack, now)
-        if parser.flags & frame.FLAG_MISSING:
-            self._sender.on_missing(now)
+        if parser.flags & frame.FLAG_MISSING and parser.payload_end == frame.HEAD_SIZE + 2:
+            there = parser.buffer[frame.HEAD_SIZE] | parser.buffer[frame.HEAD_SIZE + 1] << 8
+            self._sender.on_missing(parser.ack, there)
         if parser.kind == frame.CYCLIC:
             watch = self.watch
             if watch is None or not watch.read(parser.buffer, frame.HEAD_SIZE, parser.payload_end):
@@ -312,8 +307,6 @@ class Link:
         else:
             self._events.append((MESSAGE, message))
 
-    # ---- handshake ----
-
     def _on_handshake(self, now):
         parser = self.parser
         peer = parser.number & 0xFFFF
@@ -328,7 +321,7 @@ class Link:
             self._refuse("handshake of another session")
 
     def _on_hello_request(self, message, peer):
-        problem = self._foreign_problem("host", message)
+        problem = foreign_problem("host", message, self._catalogue_crc)
         if problem:
             self._events.append((FOREIGN, problem))
             self.refused += 1
@@ -353,7 +346,7 @@ class Link:
         elif message[0] != messages.HELLO or not peer:
             self._refuse("handshake: not a hello")
         else:
-            problem = self._foreign_problem("MCU", message)
+            problem = foreign_problem("MCU", message, self._catalogue_crc)
             if problem:
                 self._foreign = True
                 self.refused += 1
@@ -363,16 +356,6 @@ class Link:
 
     def _handshake(self, session, own, message):
         return frame.build(frame.HANDSHAKE, session, own, 0, pack(message, self.role))
-
-    def _foreign_problem(self, who, hello):
-        """None when a hello speaks our catalogue, else one line naming the difference."""
-        if hello[1] != messages.PROTOCOL_VERSION[0]:
-            return who + " speaks protocol version " + str(hello[1])
-        if hello[3] != self._catalogue_crc:
-            return who + " has another message catalogue: %08x, not %08x" % (hello[3], self._catalogue_crc)
-        return None
-
-    # ---- outgoing ----
 
     def _output(self, now):
         out = []
@@ -399,11 +382,16 @@ class Link:
             out.append(frame.build(frame.RELIABLE, self._peer, number, ack, payload))
         if self._ask or (self._acknowledge_now and not out):
             self._cyclic_number += 1
-            control = frame.ACK | (frame.FLAG_MISSING if self._ask else 0)
-            out.append(frame.build(control, self._peer, self._cyclic_number, ack))
+            out.append(self._acknowledgement(ack))
         if out:
             self._ask = self._acknowledge_now = False
             self._unacknowledged = 0
+
+    def _acknowledgement(self, ack):
+        if not self._receiver.early:
+            return frame.build(frame.ACK, self._peer, self._cyclic_number, ack)
+        there = struct.pack("<H", self._receiver.there())
+        return frame.build(frame.ACK | frame.FLAG_MISSING, self._peer, self._cyclic_number, ack, there)
 
     def _refuse(self, reason):
         self.refused += 1

@@ -64,7 +64,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "link",
         help="MCU link beside its peers",
-        description="Goodput and losses on a simulated line, codec time beside bellows and cobs + cbor2 (P8), "
+        description="Goodput and losses on a simulated line, codec time beside bellows and cobs (P8), "
         "latency of the real host service over a stream paced like a UART (P7).",
         epilog="example: vsecc bench link --json",
     )
@@ -269,11 +269,9 @@ async def latency(baud: int, events: int, pseudo_terminal: bool) -> list[Row]:
         (watch.heard_us[n] - at) / 1000 for n, at in enumerate(happened["changes"]) if n in watch.heard_us
     ]
     to_mcu = [(at - sent) / 1000 for sent, at in zip(sent_us, happened["effects"], strict=False)]
-    rows = [
-        _latency_row(baud, "CP change to host event", to_host),
-        _latency_row(baud, "command to MCU", to_mcu),
-    ]
-    return [{**row, "twin_late_p99_ms": happened["late_p99_us"] / 1000} for row in rows]
+    rows = {"CP change to host event": to_host, "command to MCU": to_mcu}
+    late_ms = happened["late_p99_us"] / 1000
+    return [{**_latency_row(baud, what, times), "twin_late_p99_ms": late_ms} for what, times in rows.items()]
 
 
 async def _start_twin(baud: int, events: int, pseudo_terminal: bool) -> asyncio.subprocess.Process:
@@ -323,7 +321,7 @@ def _print(report: dict[str, Any]) -> None:
         print(f"  {row['message']:<12} {row['payload_bytes']:>4} bytes {row['us']:7.1f} us", end="")
         if "bellows_us" in row:
             print(
-                f"   bellows (frame only) {row['bellows_us']:6.1f} us, ours/theirs {row['ratio_to_bellows']:.2f}",
+                f"   bellows frame only {row['bellows_us']:6.1f} us, ratio {row['ratio_to_bellows']:.2f}",
                 end="",
             )
             print(f"   cobs+cbor2+crc in C, no repeats: {row['cobs_cbor2_us']:.1f} us", end="")

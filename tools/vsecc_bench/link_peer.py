@@ -1,6 +1,6 @@
 """Runs in the environment of the peers: bellows (ASH framing and repeats) and cobs + cbor2 by hand.
 
-`python link_peer.py JSON` with the keys `sizes messages goodput_size rates baud seconds` prints one JSON object.
+`python link_peer.py JSON` with keys `sizes messages goodput_size rates baud seconds` prints a JSON object.
 """
 
 from __future__ import annotations
