@@ -163,8 +163,6 @@ class ProcessChip:
         self.until_us = self._chip_time_us(now_ticks) + max(0, ahead)
 
     def _chip_time_us(self, now_ticks: int) -> int:
-        """Board time of the chip's clock; its computing may have carried it a little ahead of the board."""
-        if self._settings.wall_clock:
-            return self._board.now_us
+        """Board time of the chip's clock; computing has carried it a little ahead of the board."""
         ahead = ((now_ticks - self._board.now_us + _HALF) & TICKS_MASK) - _HALF
         return self._board.now_us + max(0, ahead)

@@ -58,8 +58,8 @@ class RelayView:
 class McuEmulator:
     """`async with McuEmulator() as mcu:`; `mcu.url` is where the host connects.
 
-    With real time it runs in processes of its own, MicroPython where there is one; on a loop with virtual time (or
-    with `in_process=True`) the firmware runs on CPython inside this process, by `loop.time()` alone.
+    With real time it runs in processes of its own, MicroPython where there is one; on a loop with virtual time
+    (or with `in_process=True`) the firmware runs on CPython inside this process, by `loop.time()` alone.
     """
 
     FAULTS = tuple(sorted(FAULTS))

@@ -24,6 +24,28 @@ from vsecc_sim.mcu.virtual import BOOT_US
 
 # The board never sleeps longer, so that bytes and pulses move on even when the firmware stands still.
 LONGEST_WAIT_US = 2_000
+# A busy computer delays the firmware's process, which a chip never sees: emulated time then waits, or the
+# keep-alive of the relays would starve without a reason. Firmware that really hangs is told by its silence in real time.
+HOLD_US = 4_000
+UNRESPONSIVE_S = 0.25
+
+
+class HeldClock:
+    """Wall clock in us that waits for its user: what it had to wait is left out of the emulated time."""
+
+    def __init__(self, start_us: int) -> None:
+        """Reads `start_us` now."""
+        self._origin_us = time.monotonic_ns() // 1000 - start_us
+        self.held_us = 0
+
+    def now_us(self, limit_us: int | None) -> int:
+        """The time, not later than the limit."""
+        now = time.monotonic_ns() // 1000 - self._origin_us
+        if limit_us is not None and now > limit_us:
+            self.held_us += now - limit_us
+            self._origin_us += now - limit_us
+            return limit_us
+        return now
 
 
 class Worker:
@@ -31,7 +53,7 @@ class Worker:
 
     def __init__(self, settings: dict[str, Any]) -> None:
         """Opens the host's address; nothing runs yet."""
-        self._origin_ns: int = time.monotonic_ns() - settings["start_us"] * 1000
+        self._clock = HeldClock(settings["start_us"])
         self._board = Board(seed=settings["seed"], start_us=settings["start_us"])
         found = settings["interpreter"]
         interpreter = Interpreter(**{**found, "command": tuple(found["command"])}) if found else None
@@ -41,6 +63,8 @@ class Worker:
         self._input = b""
         self._output: list[str] = []
         self._running = True
+        self._answered_us: int | None = None
+        self._answered_s = 0.0
         self._board.uart.on_host_bytes = self._host.send
         self._board.trace.listeners.append(self._note)
         self._say({"ready": self._host.url})
@@ -56,12 +80,22 @@ class Worker:
             self._host.close()
 
     def _now_us(self) -> int:
-        return (time.monotonic_ns() - self._origin_ns) // 1000
+        """Board time; it never runs far ahead of what the firmware has been able to see."""
+        chip = self._chip
+        if chip.until_us is not None:
+            return self._clock.now_us(chip.until_us + HOLD_US)
+        computing = chip.alive and self._answered_us is not None and not self._board.hung
+        if not computing or time.monotonic() - self._answered_s > UNRESPONSIVE_S:
+            return self._clock.now_us(None)
+        return self._clock.now_us((self._answered_us or 0) + HOLD_US)
 
     def _step(self) -> None:
         """Lets the board catch up with the clock and wakes the chip when its idle is over."""
         board, chip = self._board, self._chip
-        board.advance(self._now_us())
+        now = self._now_us()
+        if chip.until_us is not None and now < chip.until_us and now - board.now_us < LONGEST_WAIT_US:
+            return
+        board.advance(now)
         if (
             not chip.alive
             and self._boot_us is None
@@ -76,9 +110,11 @@ class Worker:
             if self._boot_us <= board.now_us:
                 self._boot_us = None
                 board.boot()
+                self._answered_us = None
                 chip.spawn()
                 self._say({"pid": chip.pid})
         elif chip.until_us is not None and chip.until_us <= board.now_us:
+            self._answered_us, self._answered_s = board.now_us, time.monotonic()
             chip.answer()
 
     def _wait(self) -> None:
@@ -91,9 +127,11 @@ class Worker:
         readable, _, _ = select.select(fds, [], [], self._wait_s())
         if not readable:
             return
-        self._board.advance(self._now_us())
         if chip.alive and chip.fileno() in readable:
             chip.receive(0.0)
+        if readable == [chip.fileno()]:
+            return
+        self._board.advance(self._now_us())
         if 0 in readable:
             self._take_commands()
         if self._board.uart.host_free and any(fd in readable for fd in host_fds):

@@ -63,6 +63,8 @@ _ADC_MAX = 2048
 _TICKS_MASK = 0x3FFFFFFF
 # A program that computes for longer without idling gets its inputs anyway, as it would on the chip.
 _EXCHANGE_AT_LEAST_US = 300
+# A program that was not scheduled for longer sees no more than this pass; the board holds its clock likewise.
+_HOLD_US = 4000
 # What reading the clock costs on the chip: busy waits end in virtual time too.
 _CLOCK_PRICE_US = 3
 
@@ -83,7 +85,7 @@ _now = 0
 _last_exchange = 0
 _virtual = True
 _clock = None
-_clock_offset = 0
+_clock_start = 0
 _reader = None
 _writer = None
 _adc_sink = None
@@ -92,13 +94,10 @@ _greeting = 1
 
 def connect(reader, writer, wall_clock):
     """Greets the board; `wall_clock` is None in virtual time, else a function giving running microseconds."""
-    global _reader, _writer, _virtual, _clock, _clock_offset, _now, _last_exchange
+    global _reader, _writer, _virtual, _clock
     _reader, _writer, _clock = reader, writer, wall_clock
     _virtual = wall_clock is None
     exchange(0)
-    if wall_clock is not None:
-        _clock_offset = words[W_TICKS] - wall_clock()
-    _now = _last_exchange = words[W_TICKS]
 
 
 def ticks_us():
@@ -107,7 +106,7 @@ def ticks_us():
     if _virtual:
         _now = (_now + _CLOCK_PRICE_US) & _TICKS_MASK
     else:
-        _now = (_clock() + _clock_offset) & _TICKS_MASK
+        _now = (_last_exchange + min(_clock() - _clock_start & _TICKS_MASK, _HOLD_US)) & _TICKS_MASK
     if ((_now - _last_exchange) & _TICKS_MASK) > _EXCHANGE_AT_LEAST_US:
         exchange(_now)
     return _now
@@ -137,7 +136,7 @@ def note(operation, index, value):
 
 def exchange(until):
     """Sends what was noted and waits for the board's answer, which comes at `until`."""
-    global _records, _tx_count, _now, _last_exchange, _greeting
+    global _records, _tx_count, _now, _last_exchange, _greeting, _clock_start
     struct.pack_into("<HHHHii", _out, 0, 0x5643, _records, _tx_count, _greeting, _now, until)
     _greeting = 0
     _writer.write(_out, _HEADER + 8 * _records)
@@ -150,11 +149,9 @@ def exchange(until):
     if words[W_FLAGS] & FLAG_HANG:
         _hang()
     _take_inputs()
-    if _virtual:
-        _now = words[W_TICKS]
-    else:
-        _now = (_clock() + _clock_offset) & _TICKS_MASK
-    _last_exchange = _now
+    _now = _last_exchange = words[W_TICKS]
+    if not _virtual:
+        _clock_start = _clock()
     if words[W_STALL_US]:
         _stall(words[W_STALL_US])
 
