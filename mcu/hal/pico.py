@@ -117,9 +117,9 @@ class Hal:
         self._written = [0, 0]
         base = board.CHIP["adc_base"]
         self._adc_fcs = base + _ADC_FCS
-        self._dma = (rp2.DMA(), rp2.DMA())
-        for index in range(2):
-            dma = self._dma[index]
+        self._dma_1 = rp2.DMA()
+        self._dma_2 = rp2.DMA()
+        for dma, other in ((self._dma_1, self._dma_2), (self._dma_2, self._dma_1)):
             control = dma.pack_ctrl(
                 size=1,
                 inc_read=False,
@@ -127,10 +127,14 @@ class Hal:
                 ring_size=_RING_BITS,
                 ring_sel=True,
                 treq_sel=board.CHIP["adc_dreq"],
-                chain_to=self._dma[1 - index].channel,  # type: ignore[attr-defined]
+                chain_to=other.channel,  # type: ignore[attr-defined]
             )
             dma.config(
-                read=base + _ADC_FIFO, write=self._ring, count=_DMA_COUNT, ctrl=control, trigger=index == 0
+                read=base + _ADC_FIFO,
+                write=self._ring,
+                count=_DMA_COUNT,
+                ctrl=control,
+                trigger=dma is self._dma_1,
             )
         first, second = board.PILOT_ADC_CHANNEL
         mem32[base + _ADC_DIV] = _ADC_DIVIDER
@@ -181,29 +185,28 @@ class Hal:
 
     def _samples_written(self):
         """Samples of both ports since the running channel started."""
-        return _DMA_COUNT - (self._dma[0].count or self._dma[1].count)  # type: ignore[attr-defined]
-
-    def _ring_end(self, index):
-        """Byte offset behind the newest sample, -1 when sampling stands still or lost its order."""
-        written = self._samples_written()
-        if written == self._written[index] or mem32[self._adc_fcs] & _FCS_OVERFLOW:
-            return -1
-        self._written[index] = written
-        return ((written - 1 - index) >> 1) * 4 + 2 * index + 4
+        return _DMA_COUNT - (self._dma_1.count or self._dma_2.count)  # type: ignore[attr-defined]
 
     def pilot_measure(self, port, out):
         """Plateaus in mV and sample counts of the newest period; all 0 when nothing new was sampled."""
+        index = port - 1
+        written = self._samples_written()
         out[0] = out[1] = out[2] = out[3] = 0
-        end = self._ring_end(port - 1)
-        if end < 0:
+        # After an overflow the order of the ports in the ring is lost: unreadable until the next start.
+        if written == self._written[index] or mem32[self._adc_fcs] & _FCS_OVERFLOW:
             return
+        self._written[index] = written
+        end = ((written - 1 - index) >> 1) * 4 + 2 * index + 4
         parts = self._split
         split(self._ring, end, _RING_MASK, _PERIOD_SAMPLES, self._threshold, parts)  # type: ignore[arg-type]
-        for side in range(2):
-            averaged = parts[4 + side]
-            if averaged:
-                out[side] = (parts[side] * 8 // averaged * self._span_mv >> 15) + self._zero_mv
-                out[2 + side] = parts[2 + side]
+        averaged = parts[4]
+        if averaged:
+            out[0] = (parts[0] * 8 // averaged * self._span_mv >> 15) + self._zero_mv
+            out[2] = parts[2]
+        averaged = parts[5]
+        if averaged:
+            out[1] = (parts[1] * 8 // averaged * self._span_mv >> 15) + self._zero_mv
+            out[3] = parts[3]
 
     def pilot_period_us(self, port):
         """Distance of the last two rising edges, 10 us steps; 0 while steady."""
