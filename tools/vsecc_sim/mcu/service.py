@@ -139,6 +139,13 @@ class McuEmulator:
             await self._reader
             self._reader = None
 
+    async def ended(self) -> None:
+        """Returns when the emulator's process has ended by itself; never while it runs in this process."""
+        if self._worker is None:
+            await asyncio.get_running_loop().create_future()
+        else:
+            await self._worker.wait()
+
     def ev(self, port: int) -> EvSide:
         """The car's end of a port."""
         return EvSide(self, port)

@@ -1,0 +1,147 @@
+"""`vsecc sim mcu`: the real firmware on an emulated board, reachable like a serial port."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vsecc_cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from vsecc_sim.mcu.service import McuEmulator
+    from vsecc_sim.mcu.trace import Entry
+
+_STEP_KEYS = {"at_s", "ev", "port", "ohm", "fault", "active", "value", "inputs"}
+_ACTIONS = ("ev", "ohm", "fault", "inputs")
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Register `sim mcu`."""
+    parser = subparsers.add_parser(
+        "mcu",
+        help="the MCU emulator alone",
+        description="Runs the firmware on an emulated board; the host connects by TCP or to a pty.",
+        epilog="example: vsecc sim mcu --listen tcp://127.0.0.1:5700 --scenario plug_in.toml",
+    )
+    parser.add_argument("--listen", metavar="URL", default="tcp://127.0.0.1:5700", help="tcp://HOST:PORT or pty://PATH")
+    parser.add_argument("--scenario", metavar="FILE", type=Path, help="timed EV states, faults and inputs, TOML or JSON")
+    parser.add_argument("--interpreter", choices=["auto", "micropython", "cpython"], default="auto")
+    parser.add_argument("--seed", type=int, default=1, help="same seed, same noise")
+    parser.add_argument("--duration", metavar="S", type=float, help="end after so many seconds")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until interrupted or the duration is over."""
+    steps = load_scenario(args.scenario) if args.scenario else []
+    return asyncio.run(_serve(args, steps))
+
+
+def load_scenario(path: Path) -> list[dict[str, Any]]:
+    """Steps sorted by `at_s`, checked; TOML has them as [[step]], JSON as {"step": [...]}."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (OSError, ValueError) as error:
+        raise CommandError(f"{path}: {error}") from error
+    steps = data.get("step") if isinstance(data, dict) else None
+    if not isinstance(steps, list):
+        raise CommandError(f"{path}: no list of steps named `step`")
+    for number, step in enumerate(steps, 1):
+        problem = _problem_of(step)
+        if problem:
+            raise CommandError(f"{path}: step {number}: {problem}")
+    return sorted(steps, key=lambda step: float(step["at_s"]))
+
+
+def _problem_of(step: Any) -> str | None:
+    from vsecc_sim.mcu import commands
+    from vsecc_sim.mcu.faults import FAULTS
+
+    if not isinstance(step, dict) or not isinstance(step.get("at_s"), (int, float)):
+        return "needs `at_s`, a number of seconds"
+    unknown = sorted(set(step) - _STEP_KEYS)
+    if unknown:
+        return f"unknown key {unknown[0]}"
+    if sum(action in step for action in _ACTIONS) != 1:
+        return f"needs exactly one of {', '.join(_ACTIONS)}"
+    if "fault" in step and step["fault"] not in FAULTS:
+        return f"no fault {step['fault']}; there are {', '.join(sorted(FAULTS))}"
+    if step.get("port", 1) not in ((1, 2, 3) if str(step.get("fault")).startswith("relay-") else (1, 2)):
+        return f"no port {step['port']}"
+    try:
+        if "ev" in step:
+            commands.ev(1, state=step["ev"])
+        if "inputs" in step:
+            commands.inputs(step["inputs"])
+    except (TypeError, ValueError, AttributeError) as error:
+        return str(error)
+    return None
+
+
+async def _serve(args: argparse.Namespace, steps: list[dict[str, Any]]) -> int:
+    from vsecc_sim.mcu.interpreter import InterpreterUnavailable
+    from vsecc_sim.mcu.service import McuEmulator
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    mcu = McuEmulator(args.listen, interpreter=args.interpreter, seed=args.seed, in_process=False)
+    try:
+        await mcu.start()
+    except (InterpreterUnavailable, OSError, ValueError) as error:
+        raise CommandError(str(error)) from error
+    _say(args, {"listen": mcu.url, "interpreter": mcu.interpreter.describe()})
+    for entry in mcu.trace.entries():
+        _tell(args, entry)
+    mcu.on_change.append(lambda entry: _tell(args, entry))
+    play = loop.create_task(_play(mcu, steps))
+    waits = [loop.create_task(stop.wait()), loop.create_task(mcu.ended())]
+    try:
+        await asyncio.wait(waits, timeout=args.duration, return_when=asyncio.FIRST_COMPLETED)
+        if waits[1].done():
+            raise CommandError("the emulator process ended")
+    finally:
+        for task in (play, *waits):
+            task.cancel()
+        await mcu.stop()
+    return 0
+
+
+async def _play(mcu: McuEmulator, steps: list[dict[str, Any]]) -> None:
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    for step in steps:
+        await asyncio.sleep(max(0.0, start + step["at_s"] - loop.time()))
+        port = step.get("port", 1)
+        if "ev" in step:
+            mcu.ev(port).set_state(step["ev"])
+        elif "ohm" in step:
+            mcu.ev(port).set_resistance(step["ohm"])
+        elif "fault" in step:
+            mcu.inject(step["fault"], step.get("active", True), port=port, value=step.get("value"))
+        else:
+            mcu.drive_inputs(step["inputs"])
+
+
+def _tell(args: argparse.Namespace, entry: Entry) -> None:
+    _say(args, {"at_s": entry.at_us / 1e6, "name": entry.name, "value": entry.value})
+
+
+def _say(args: argparse.Namespace, line: dict[str, Any]) -> None:
+    if args.json:
+        text = json.dumps(line)
+    elif "listen" in line:
+        text = f"MCU on {line['interpreter']}, host at {line['listen']}"
+    else:
+        text = f"{line['at_s']:10.3f} s  {line['name']} {line['value']}"
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
