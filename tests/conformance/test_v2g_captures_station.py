@@ -1,4 +1,4 @@
-"""Recorded cars against the whole simulated station: real firmware and rules, the pilot follows the session."""
+"""Recorded cars against the whole simulated station: real firmware and rules, the pilot follows."""
 
 from __future__ import annotations
 
