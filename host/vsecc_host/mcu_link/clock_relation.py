@@ -16,6 +16,8 @@ _HALF = TICKS_PERIOD >> 1
 # Samples compared: a new one every 100 ms, so the best is at most about 6 s old; crystals apart by 100 ppm
 # make that 0.6 ms.
 WINDOW = 64
+# A new sample that contradicts the relation by more means that one of the clocks was stepped or halted.
+SLACK_S = 0.002
 # Grants whose answer may still come.
 STAMPS_KEPT = 16
 
@@ -55,6 +57,10 @@ class ClockRelation:
         if held_s < 0 or on_wires_s < 0:  # an old stamp of the same number, or a clock that jumped
             return
         self._answered = grant_stamp
+        if self._best is not None:
+            surplus_s = self._map(grant_ticks_us, self._best) - sent_at
+            if not -SLACK_S <= surplus_s <= on_wires_s + SLACK_S:
+                self._samples.clear()
         self._samples.append((on_wires_s, sent_at + on_wires_s / 2, grant_ticks_us))
         self._best = min(self._samples)
 
@@ -62,5 +68,9 @@ class ClockRelation:
         """Monotonic seconds of an MCU tick, never later than `now`."""
         if self._best is None:
             return now
-        _, at, reference = self._best
-        return min(now, at + ticks_diff(ticks_us, reference) / 1e6)
+        return min(now, self._map(ticks_us, self._best))
+
+    @staticmethod
+    def _map(ticks_us: int, sample: tuple[float, float, int]) -> float:
+        _, at, reference = sample
+        return at + ticks_diff(ticks_us, reference) / 1e6

@@ -54,6 +54,21 @@ def test_queueing_and_drift_leave_the_error_below_a_few_milliseconds(drift_ppm: 
     assert relation.uncertainty_s < 0.003
 
 
+def test_a_halted_clock_is_noticed_with_the_next_grant() -> None:
+    relation = ClockRelation()
+    for round_, halted in enumerate((0.0, 0.0, 0.0, 0.05)):
+        sent = 1.0 + round_ * 0.1
+        ticks = int((sent - halted) * 1e6)
+        relation.granted(round_, sent)
+        relation.status(
+            ticks_us=ticks + 3000,
+            grant_stamp=round_,
+            grant_ticks_us=ticks + 1000,
+            now=sent + 0.004 + round_ / 1000,
+        )
+    assert relation.host_time(ticks + 1000, 9.0) == pytest.approx(sent + 0.001, abs=0.004)
+
+
 def test_an_event_is_never_in_the_future() -> None:
     relation = ClockRelation()
     relation.granted(1, 1.0)
