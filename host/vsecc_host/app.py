@@ -50,7 +50,9 @@ class Evse:
 class App:
     """The host service: one MCU link, one machine, V2G service and power stage per outlet, one trace."""
 
-    def __init__(self, settings: Settings, *, evses: Sequence[int] = (1, 2), loads: Mapping[int, Load] | None = None):
+    def __init__(
+        self, settings: Settings, *, evses: Sequence[int] = (1, 2), loads: Mapping[int, Load] | None = None
+    ):
         self._loop = asyncio.get_running_loop()
         self.settings = settings
         self.trace = Trace(self._loop.time)
@@ -106,7 +108,7 @@ class App:
             evses=[evse.machine.view for evse in self.evses.values()],
         )
 
-    # --- routing ------------------------------------------------------------------------------------------------
+    # --- routing ------------------------------------------------------------------------------------------
 
     def publish(self, event: StationEvent, cause: int) -> None:
         """Take an event from a service; events raised while routing wait their turn, so order is kept."""

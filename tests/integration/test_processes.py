@@ -39,7 +39,10 @@ async def until(condition, within_s: float = 60.0) -> None:
 @pytest.mark.parametrize("profile", profile_names())
 def test_demo_once_json(profile: str) -> None:
     done = subprocess.run(
-        [*VSECC, "demo", "--once", "--json", "--profile", profile], capture_output=True, text=True, timeout=180
+        [*VSECC, "demo", "--once", "--json", "--profile", profile],
+        capture_output=True,
+        text=True,
+        timeout=180,
     )
     summary = json.loads(done.stdout.splitlines()[-1])
     assert done.returncode == 0, done.stderr
@@ -51,7 +54,9 @@ def test_demo_once_json(profile: str) -> None:
 
 
 @asynccontextmanager
-async def host_process(mcu: McuEmulator, folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+async def host_process(
+    mcu: McuEmulator, folder: Path
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """`vsecc run` with one outlet; yields the process and the SDP URL of EVSE 1."""
     config = folder / "vsecc.toml"
     config.write_text(f'[Mcu]\nUrl = "{mcu.url}"\n')

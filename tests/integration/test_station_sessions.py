@@ -175,7 +175,9 @@ def test_s2_pilot_to_b_under_load_opens_the_relay_within_ten_milliseconds() -> N
         station.plug(1)
         await charging(station, 1)
         marks: dict[str, int] = {}
-        station.mcu.on_change.append(lambda entry: marks.setdefault(f"{entry.name}={entry.value}", entry.at_us))
+        station.mcu.on_change.append(
+            lambda entry: marks.setdefault(f"{entry.name}={entry.value}", entry.at_us)
+        )
         station.outlets[1].pilot.set_state("B")
         await virtual_time.settle(lambda: not station.mcu.relay(1).driven, within_s=1.0)
         return marks["relay1.drive=False"] - marks["ev1=B"]

@@ -1,4 +1,4 @@
-"""The EcoG iso15118 package as a peer: its SECC and EVCC run over a veth pair in network namespaces of their own."""
+"""The EcoG iso15118 package as a peer: its SECC and EVCC run over a veth pair in namespaces of their own."""
 
 from __future__ import annotations
 
@@ -66,7 +66,9 @@ def _await_link_local(pair: VethPair) -> None:
     ends = [(pair.station_namespace, "se"), (pair.car_namespace, "ev")]
     for _ in range(100):
         shown = [
-            subprocess.run(["ip", "-n", name, "-6", "addr", "show", "dev", dev], capture_output=True, text=True).stdout
+            subprocess.run(
+                ["ip", "-n", name, "-6", "addr", "show", "dev", dev], capture_output=True, text=True
+            ).stdout
             for name, dev in ends
         ]
         if all("fe80" in text and "tentative" not in text for text in shown):
@@ -181,7 +183,9 @@ def tree_memory_mib(pid: int) -> float:
     total = 0.0
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError, KeyError):
-            fields = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines() if ":" in line)
+            fields = dict(
+                line.split(":", 1) for line in (folder / "status").read_text().splitlines() if ":" in line
+            )
             if int(folder.name) == pid or _descends(int(folder.name), pid):
                 total += int(fields["VmRSS"].split()[0]) / 1024
     return total

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,10 +13,8 @@ from vsecc_bench.peers import PeerUnavailable
 CONTROL = "127.0.0.1:8090"
 _PLUG = """
 import json, sys, urllib.request
-request = urllib.request.Request(
-    "http://%s/sim/plug", json.dumps({"evse": 1, "external": True}).encode(), {"Content-Type": "application/json"}
-)
-urllib.request.urlopen(request, timeout=5).read()
+body = json.dumps({"evse": 1, "external": True}).encode()
+urllib.request.urlopen(urllib.request.Request("http://%s/sim/plug", body), timeout=5).read()
 """
 
 
@@ -42,11 +39,3 @@ def station_in_namespace(pair: VethPair) -> Iterator[subprocess.Popen[str]]:
     finally:
         process.terminate()
         process.wait()
-
-
-def state_in_namespace(pair: VethPair) -> dict[str, object]:
-    """GET /sim/state of that station."""
-    fetch = f"import urllib.request; print(urllib.request.urlopen('http://{CONTROL}/sim/state', timeout=5).read().decode())"
-    done = subprocess.run(inside(pair.station_namespace, sys.executable, "-c", fetch), capture_output=True, text=True)
-    state: dict[str, object] = json.loads(done.stdout)
-    return state

@@ -29,10 +29,12 @@ def peer_python(name: str, packages: Sequence[str], progress: Callable[[str], No
     shutil.rmtree(folder, ignore_errors=True)
     try:
         venv.create(folder, with_pip=True)
-        command = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages]
+        command = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check", *packages]
         subprocess.run(command, check=True, capture_output=True, text=True, timeout=INSTALL_TIMEOUT_S)
     except (OSError, subprocess.SubprocessError) as error:
-        raise PeerUnavailable(f"{name} cannot be installed: {getattr(error, 'stderr', None) or error}") from error
+        raise PeerUnavailable(
+            f"{name} cannot be installed: {getattr(error, 'stderr', None) or error}"
+        ) from error
     stamp.write_text(wanted)
     return python
 

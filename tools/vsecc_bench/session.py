@@ -1,4 +1,4 @@
-"""`vsecc bench session`: answer times, memory and loop latency of the host, beside the EcoG SECC in the same run."""
+"""`vsecc bench session`: answers, memory and loop latency of the host, beside the EcoG SECC in one run."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "session",
         help="whole sessions: answers, memory, loop latency",
-        description="Two cars charge at once at the host (own process); then the EcoG EVCC meets both SECCs. P2, P5, P11.",
+        description="Two cars charge at once at the host (own process); then the EcoG EVCC meets both SECCs.",
         epilog="example: vsecc bench session --json",
     )
-    parser.add_argument("--profile", default="model-x-plaid", help="how the two cars behave (the Plaid asks fastest)")
+    parser.add_argument(
+        "--profile", default="model-x-plaid", help="how the two cars behave (the Plaid asks fastest)"
+    )
     parser.add_argument("--seconds", type=float, default=20.0, help="how long the two cars charge")
     parser.add_argument("--no-peer", action="store_true", help="only our own figures")
     parser.add_argument("--json", action="store_true")
@@ -84,7 +86,9 @@ def _print(table: list[dict[str, Any]]) -> None:
         figures = [row["median_ms"], row["p99_ms"], row["max_ms"], row["memory_mib"], row["longest_block_ms"]]
         shown = " ".join(f"{'-' if value is None else value:>8}" for value in figures)
         print(f"{row['name']:<44} {row['answers']:>6} {shown}  {row['note']}")
-    print("answer times in ms (current demand), memory resident in MiB, longest block of the event loop in ms")
+    print(
+        "answer times in ms (current demand), memory resident in MiB, longest block of the event loop in ms"
+    )
 
 
 async def _two_cars(profile: str, seconds: float, progress: Progress) -> Figures:
@@ -98,7 +102,8 @@ async def _two_cars(profile: str, seconds: float, progress: Progress) -> Figures
             config = Path(folder) / "vsecc.toml"
             config.write_text(f'[Mcu]\nUrl = "{mcu.url}"\n')
             process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "vsecc_cli.main", "run", "--config", str(config), "--report", str(report),
+                sys.executable, "-m", "vsecc_cli.main", "run",
+                "--config", str(config), "--report", str(report),
                 stdout=asyncio.subprocess.PIPE,
             )  # fmt: skip
             try:
@@ -141,7 +146,14 @@ async def _charge(mcu: Any, addresses: dict[int, str], profile: str, seconds: fl
         pilot = EmulatedPilot(mcu, evse)
         pilot.set_state("B")
         cars.append(
-            EvSimulator(profile, sdp=f"sdp://{address}", bus=None, battery=battery, pilot=pilot, target_soc_percent=100.0)
+            EvSimulator(
+                profile,
+                sdp=f"sdp://{address}",
+                bus=None,
+                battery=battery,
+                pilot=pilot,
+                target_soc_percent=100.0,
+            )
         )
     tasks = [asyncio.create_task(car.run()) for car in cars]
     await asyncio.sleep(seconds)

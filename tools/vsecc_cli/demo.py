@@ -1,4 +1,4 @@
-"""`vsecc demo`: the whole station simulated, a car charges from plug-in to unplug, progress in the terminal."""
+"""`vsecc demo`: the whole station simulated, a car charges from plug-in to unplug."""
 
 from __future__ import annotations
 
@@ -22,18 +22,24 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "demo",
         help="a whole simulated station charges a simulated car",
-        description="Runs the real firmware in the MCU emulator, the real host and a simulated car. No hardware, no root.",
+        description="Runs the real firmware in the MCU emulator, the real host and a simulated car.",
         epilog="example: vsecc demo --once --profile polestar-2 --json",
     )
-    parser.add_argument("--once", action="store_true", help="one session, then a summary; exit 0 only if it reached its goal")
+    parser.add_argument(
+        "--once", action="store_true", help="one session, then a summary; exit 0 only if it reached its goal"
+    )
     parser.add_argument("--json", action="store_true", help="the summary as one JSON line at the end")
     parser.add_argument("--protocol", choices=["din"], default="din", help="V2G protocol the car offers")
-    parser.add_argument("--profile", default="default", help="which real car to behave like (vsecc sim ev --list)")
+    parser.add_argument(
+        "--profile", default="default", help="which real car to behave like (vsecc sim ev --list)"
+    )
     parser.add_argument("--evses", type=int, choices=[1, 2], default=1, help="outlets that charge at once")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same random choices")
     parser.add_argument("--interpreter", choices=["auto", "micropython", "cpython"], default="auto")
     parser.add_argument("--no-ui", action="store_true", help="terminal only (there is no page yet)")
-    parser.add_argument("--trace", metavar="FILE", help="write the trace: .pcapng, .json (for replay) or .svg (picture)")
+    parser.add_argument(
+        "--trace", metavar="FILE", help="write the trace: .pcapng, .json (for replay) or .svg (picture)"
+    )
     parser.set_defaults(run=run)
 
 

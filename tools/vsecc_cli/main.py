@@ -1,4 +1,4 @@
-"""Entry point of `vsecc`: finds the sub-command's module and imports only that one, so that start-up stays short."""
+"""Entry point of `vsecc`: imports only the module of the sub-command asked for: start-up stays short."""
 
 from __future__ import annotations
 
@@ -42,9 +42,17 @@ def build_parser(wanted: Sequence[str] = ()) -> argparse.ArgumentParser:
         if wanted and path[0] != wanted[0]:
             continue
         if len(path) == 2 and path[0] not in groups:
-            group = top.add_parser(path[0], help=GROUPS[path[0]], description=GROUPS[path[0]].capitalize() + ".")
+            group = top.add_parser(
+                path[0], help=GROUPS[path[0]], description=GROUPS[path[0]].capitalize() + "."
+            )
             groups[path[0]] = group.add_subparsers(dest="what", metavar="WHAT", required=True)
-        if wanted and len(path) == 2 and len(wanted) > 1 and path[1] != wanted[1] and tuple(wanted[:2]) in COMMANDS:
+        if (
+            wanted
+            and len(path) == 2
+            and len(wanted) > 1
+            and path[1] != wanted[1]
+            and tuple(wanted[:2]) in COMMANDS
+        ):
             continue
         subparsers = groups[path[0]] if len(path) == 2 else top
         importlib.import_module(module).add_parser(subparsers)

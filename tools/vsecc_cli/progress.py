@@ -1,4 +1,4 @@
-"""Terminal progress of a simulated station: a line per phase, a live line with V, A, kW and SoC in between."""
+"""Terminal progress of a simulated station: a line per phase, a live line with V, A, kW and SoC."""
 
 from __future__ import annotations
 
@@ -81,12 +81,16 @@ class Progress:
         )
         for evse in summary["evses"]:
             self.say(
-                f"EVSE {evse['evse']}  {evse['energy_wh']:.0f} Wh, SoC {evse['soc_start']:.0f} -> {evse['soc_end']:.0f} %"
+                f"EVSE {evse['evse']}  {evse['energy_wh']:.0f} Wh, "
+                f"SoC {evse['soc_start']:.0f} -> {evse['soc_end']:.0f} %"
             )
             for phase in evse["phases"]:
-                self.say(f"   {phase['name']:<12} {phase['start_s']:8.2f} s  for {phase['duration_s']:7.2f} s")
+                self.say(
+                    f"   {phase['name']:<12} {phase['start_s']:8.2f} s  for {phase['duration_s']:7.2f} s"
+                )
         self.say(
-            f"answers: {answers['count']}, median {answers['median_ms']:.2f} ms, p99 {answers['p99_ms']:.2f} ms, "
+            f"answers: {answers['count']}, median {answers['median_ms']:.2f} ms, "
+            f"p99 {answers['p99_ms']:.2f} ms, "
             f"max {answers['max_ms']:.2f} ms; memory {summary['memory_mib']:.0f} MiB"
         )
         for error in summary["errors"]:
@@ -107,7 +111,10 @@ class Progress:
 def live_line(evse: dict[str, Any]) -> str:
     """Voltage, current, power and a SoC bar of one EVSE."""
     voltage, current = evse["voltage_v"], evse["current_a"]
-    line = f"EVSE {evse['evse']} CP {evse['cp_state']}  {voltage:6.1f} V {current:6.1f} A {voltage * current / 1000:6.1f} kW"
+    line = (
+        f"EVSE {evse['evse']} CP {evse['cp_state']}  {voltage:6.1f} V {current:6.1f} A "
+        f"{voltage * current / 1000:6.1f} kW"
+    )
     if evse["soc_percent"] is not None:
         filled = round(evse["soc_percent"] / 5)
         line += f"  SoC [{'#' * filled}{'.' * (20 - filled)}] {evse['soc_percent']:5.1f} %"

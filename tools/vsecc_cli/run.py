@@ -22,10 +22,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         epilog="example: vsecc run --config /etc/vsecc.toml --state /var/lib/vsecc",
     )
     parser.add_argument("--config", metavar="FILE", type=Path, help="configuration, TOML")
-    parser.add_argument("--state", metavar="DIR", type=Path, help="where settings changed at run time are kept")
+    parser.add_argument(
+        "--state", metavar="DIR", type=Path, help="where settings changed at run time are kept"
+    )
     parser.add_argument("--factory", metavar="FILE", type=Path, help="factory defaults, JSON list")
     parser.add_argument("--evses", type=int, choices=[1, 2], default=2, help="outlets in use")
-    parser.add_argument("--report", metavar="FILE", type=Path, help="write answers, memory and loop figures at exit, JSON")
+    parser.add_argument(
+        "--report", metavar="FILE", type=Path, help="write answers, memory and loop figures at exit, JSON"
+    )
     parser.set_defaults(run=run)
 
 
@@ -42,8 +46,8 @@ async def _serve(args: argparse.Namespace) -> int:
 
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(sign, stopped.set)
     settings = Settings.load(factory=args.factory, config=args.config, state_dir=args.state)
     app = App(settings, evses=range(1, args.evses + 1))
     recorder = _recorder(app) if args.report else None

@@ -16,7 +16,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Shows the MicroPython the emulator uses; without one it runs the firmware on CPython.",
         epilog="example: vsecc sim interpreter --fetch",
     )
-    parser.add_argument("--fetch", action="store_true", help="fetch one from your Debian mirror if there is none")
+    parser.add_argument(
+        "--fetch", action="store_true", help="fetch one from your Debian mirror if there is none"
+    )
     parser.set_defaults(run=run)
 
 

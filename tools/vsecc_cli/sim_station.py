@@ -22,8 +22,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--state", metavar="DIR", type=Path, help="where settings survive a restart")
     parser.add_argument("--factory", metavar="FILE", type=Path, help="factory defaults, JSON list")
-    parser.add_argument("--control", metavar="HOST:PORT", default="127.0.0.1:8090", help="control API address")
-    parser.add_argument("--plc", metavar="URL", action="append", default=[], help="once per outlet: sim:// or iface://eth1?slac=off")
+    parser.add_argument(
+        "--control", metavar="HOST:PORT", default="127.0.0.1:8090", help="control API address"
+    )
+    parser.add_argument(
+        "--plc",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="once per outlet: sim:// or iface://eth1?slac=off",
+    )
     parser.add_argument("--evses", type=int, choices=[1, 2], default=2)
     parser.add_argument("--interpreter", choices=["auto", "micropython", "cpython"], default="auto")
     parser.add_argument("--virtual-time", action="store_true", help="time passes only by the `clock` verb")
@@ -41,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _serve(args: argparse.Namespace) -> int:
-    from vsecc_sim.station.control import ControlApi
     from vsecc_sim.station import report
+    from vsecc_sim.station.control import ControlApi
     from vsecc_sim.station.options import StationOptions
     from vsecc_sim.station.station import SimulatedStation
     from vsecc_sim.station.verbs import Verbs

@@ -1,4 +1,4 @@
-"""Draws a trace as one SVG picture: phases, pilot, relay, voltage and current over time, and one flow hop by hop."""
+"""Draws a trace as one SVG picture: phases, pilot, relay, voltage, current, and one flow hop by hop."""
 
 from __future__ import annotations
 
@@ -94,13 +94,18 @@ class _Canvas:
     def x(self, at_s: float) -> float:
         return LEFT + at_s * self._scale
 
-    def text(self, x: float, y: float, text: str, *, size: int = 12, anchor: str = "start", fill: str = "#222") -> None:
+    def text(
+        self, x: float, y: float, text: str, *, size: int = 12, anchor: str = "start", fill: str = "#222"
+    ) -> None:
         self.parts.append(
-            f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{fill}">{escape(text)}</text>'
+            f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" text-anchor="{anchor}" fill="{fill}">'
+            f"{escape(text)}</text>"
         )
 
     def line(self, x1: float, y1: float, x2: float, y2: float, colour: str = "#ced4da") -> None:
-        self.parts.append(f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}"/>')
+        self.parts.append(
+            f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}"/>'
+        )
 
     def box(self, x: float, y: float, width: float, height: float, colour: str) -> None:
         self.parts.append(
@@ -121,7 +126,8 @@ class _Canvas:
     def curve(self, points: Sequence[tuple[float, float]], top_value: float, colour: str) -> None:
         """A line over the plot area; `top_value` is its upper edge."""
         path = " ".join(
-            f"{self.x(at_s):.1f},{CURVE_TOP + CURVE_HEIGHT * (1 - value / top_value):.1f}" for at_s, value in points
+            f"{self.x(at_s):.1f},{CURVE_TOP + CURVE_HEIGHT * (1 - value / top_value):.1f}"
+            for at_s, value in points
         )
         self.parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"/>')
 
@@ -131,9 +137,18 @@ def render_svg(records: Iterable[Record], evse_id: int = 1, title: str = "One ch
     story = read_story(records, evse_id)
     canvas = _Canvas(story.end_s)
     canvas.text(LEFT, 30, title, size=18)
-    canvas.band(0, "phase", [(at, phase.value, PHASE_COLOURS.get(phase, "#fff")) for at, phase in story.phases], story.end_s)
-    canvas.band(1, "pilot", [(at, name, CP_COLOURS.get(name, "#fff")) for at, name in story.pilot], story.end_s)
-    relay = [(at, "closed" if closed else "open", "#69db7c" if closed else "#f1f3f5") for at, closed in story.relay]
+    canvas.band(
+        0,
+        "phase",
+        [(at, phase.value, PHASE_COLOURS.get(phase, "#fff")) for at, phase in story.phases],
+        story.end_s,
+    )
+    canvas.band(
+        1, "pilot", [(at, name, CP_COLOURS.get(name, "#fff")) for at, name in story.pilot], story.end_s
+    )
+    relay = [
+        (at, "closed" if closed else "open", "#69db7c" if closed else "#f1f3f5") for at, closed in story.relay
+    ]
     canvas.band(2, "safety relay", relay, story.end_s)
     _curves(canvas, story)
     height = _flow(canvas, story.flow)
@@ -174,7 +189,9 @@ def _flow(canvas: _Canvas, flow: Sequence[Record]) -> int:
     """The hops of one cause id as rows; returns the height of the picture."""
     if not flow:
         return FLOW_TOP
-    shown = [record for record in flow if not (isinstance(record, Hop) and isinstance(record.what, PublishView))]
+    shown = [
+        record for record in flow if not (isinstance(record, Hop) and isinstance(record.what, PublishView))
+    ]
     canvas.text(LEFT, FLOW_TOP - 26, f"One CurrentDemandReq, every hop of cause {flow[0].cause}", size=15)
     zero_s = shown[0].at
     for row, record in enumerate(shown):

@@ -1,1 +1,1 @@
-"""The whole station simulated: real host, real MCU firmware, a car per outlet, a control API over all of it."""
+"""The whole station simulated: real host, real MCU firmware, a car per outlet, a control API."""

@@ -1,4 +1,4 @@
-"""Watches a running host from outside and keeps what a summary needs: phases, relay times, answer times, ends."""
+"""Watches a running host and keeps what a summary needs: phases, relay times, answer times, ends."""
 
 from __future__ import annotations
 

@@ -83,7 +83,8 @@ def summary(station: SimulatedStation) -> dict[str, Any]:
         ],
         "answers": station.recorder.answers(),
         "relay": [
-            {"evse": outlet.number, "closed_s": round(records[outlet.number].relay_closed_s, 3)} for outlet in outlets
+            {"evse": outlet.number, "closed_s": round(records[outlet.number].relay_closed_s, 3)}
+            for outlet in outlets
         ],
         "mcu": {"interpreter": mcu.name, "version": mcu.version, "arch": mcu.arch},
         "memory_mib": round(memory_mib().now_mib, 1),
@@ -96,7 +97,7 @@ def summary(station: SimulatedStation) -> dict[str, Any]:
 
 
 def write_trace(station: SimulatedStation, path: str | Path) -> None:
-    """Write the trace as .pcapng (Wireshark), .json (for `vsecc replay`) or .svg (a picture), by the name's ending."""
+    """By the name's ending: .pcapng (Wireshark), .json (for `vsecc replay`) or .svg (a picture)."""
     from vsecc_host.runtime import trace_export  # decodes every frame: pulls in the codec's JSON side
 
     path, trace = Path(path), station.app.trace

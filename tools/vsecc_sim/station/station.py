@@ -1,4 +1,4 @@
-"""The simulated station: emulated MCU with the real firmware, the real host, a DC bus and a car per outlet."""
+"""The simulated station: emulated MCU with the real firmware, the real host, a bus and a car per outlet."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ from vsecc_sim.station.options import Refused, StationOptions
 from vsecc_sim.station.outlet import Outlet
 from vsecc_sim.station.recorder import Recorder
 
-START_TIMEOUT_S = 15.0  # MCU emulator up and hello accepted; a cold interpreter start takes well under one second
+START_TIMEOUT_S = (
+    15.0  # MCU emulator up and hello accepted; a cold interpreter start takes well under one second
+)
 SETTLED_S = 10.0  # from unplugging to idle; the host's own bounds add up to less
 _POLL_S = 0.01
 
@@ -81,7 +83,9 @@ class SimulatedStation:
 
     def _ready(self) -> bool:
         snapshot = self.app.snapshot()
-        return snapshot.mcu is not None and all(view.cp_state is not CpState.UNKNOWN for view in snapshot.evses)
+        return snapshot.mcu is not None and all(
+            view.cp_state is not CpState.UNKNOWN for view in snapshot.evses
+        )
 
     async def _until(self, condition: Callable[[], bool], within_s: float, what: str) -> None:
         loop = asyncio.get_running_loop()
@@ -91,7 +95,7 @@ class SimulatedStation:
                 raise TimeoutError(what)
             await asyncio.sleep(_POLL_S)
 
-    # --- cars ---------------------------------------------------------------------------------------------------
+    # --- cars ---------------------------------------------------------------------------------------------
 
     def outlet(self, evse: int) -> Outlet:
         """The car's side of an outlet; Refused when there is none of that number."""
@@ -104,7 +108,12 @@ class SimulatedStation:
         return self.app.evses[evse].machine.view
 
     def plug(
-        self, evse: int, *, profile: str = "default", soc_percent: float = 20.0, target_soc_percent: float = 80.0
+        self,
+        evse: int,
+        *,
+        profile: str = "default",
+        soc_percent: float = 20.0,
+        target_soc_percent: float = 80.0,
     ) -> None:
         """Plug a simulated car in; it runs its whole session. Refused when the outlet is taken."""
         outlet = self._free(evse)
@@ -141,10 +150,12 @@ class SimulatedStation:
     async def unplug(self, evse: int, *, orderly: bool = True) -> None:
         """Unplug and wait until the station is idle again."""
         await self.outlet(evse).unplug(orderly=orderly)
-        await self._until(lambda: self.view(evse).phase is Phase.IDLE, SETTLED_S, f"outlet {evse} did not get idle")
+        await self._until(
+            lambda: self.view(evse).phase is Phase.IDLE, SETTLED_S, f"outlet {evse} did not get idle"
+        )
 
     def _follow_external(self, what: StationEvent | Command) -> None:
-        """The pilot of an external car follows its session: C for the cable check, B when power delivery ends."""
+        """The pilot of an external car: C for the cable check, B when power delivery ends."""
         evse = getattr(what, "evse_id", None)
         outlet = self.outlets.get(evse) if isinstance(evse, int) else None
         if outlet is None or not outlet.external:

@@ -41,9 +41,15 @@ class Verbs:
         if body.get("external"):
             self._station.plug_external(body["evse"])
             return
-        options = {"profile": body.get("profile"), "soc_percent": body.get("soc"), "target_soc_percent": body.get("target_soc")}
+        options = {
+            "profile": body.get("profile"),
+            "soc_percent": body.get("soc"),
+            "target_soc_percent": body.get("target_soc"),
+        }
         try:
-            self._station.plug(body["evse"], **{name: value for name, value in options.items() if value is not None})
+            self._station.plug(
+                body["evse"], **{name: value for name, value in options.items() if value is not None}
+            )
         except ProfileError as error:
             raise Refused(str(error)) from error
 
@@ -71,12 +77,16 @@ class Verbs:
 
     def _start_button(self, body: Body) -> None:
         evse = self._station.outlet(body["evse"]).number
-        self._publish(AuthorizationDecided(at=self._loop.time(), evse_id=evse, accepted=True, who="start button"))
+        self._publish(
+            AuthorizationDecided(at=self._loop.time(), evse_id=evse, accepted=True, who="start button")
+        )
 
     def _stop(self, body: Body) -> None:
         evse = self._station.outlet(body["evse"]).number
         emergency = body.get("emergency", False)
-        self._publish(StopRequested(at=self._loop.time(), evse_id=evse, who="control API", emergency=emergency))
+        self._publish(
+            StopRequested(at=self._loop.time(), evse_id=evse, who="control API", emergency=emergency)
+        )
 
     def _fault(self, body: Body) -> None:
         outlet = self._station.outlet(body["evse"])
