@@ -1,7 +1,7 @@
 """Always-on, bounded record of every hop; a hop nobody can see in the trace does not exist.
 
-A cause id is drawn where something enters the station (a frame, a request, a timer) and travels with everything
-that follows from it, so that one id tells the whole flow.
+A cause id is drawn where something enters the station (a frame, a request, a timer) and travels with all that
+follows from it, so that one id tells the whole flow.
 """
 
 from __future__ import annotations
