@@ -166,13 +166,14 @@ class Settings:
     # --- writing ------------------------------------------------------------------------------------------
 
     def set(self, component: str, variable: str, value: object, *, evse: int | None = None) -> Acts:
-        """Change a value for good; says when it acts. KeyError, SettingsError for a value not allowed."""
+        """Change a value for good; says when it acts. KeyError, SettingsError for a value not allowed, OSError."""
         key = self.key(component, variable, evse)
         declared = self._variables[key]
         if declared.mutability is Mutability.READ_ONLY:
             raise SettingsError([f"{key} is read-only"])
-        self._change({key: self._parsed(key, value)}, Layer.OVERRIDE)
-        self._save()
+        values = {key: self._parsed(key, value)}
+        self._save({**self._layers[Layer.OVERRIDE], **values})  # first: what cannot be kept does not act
+        self._change(values, Layer.OVERRIDE)
         return declared.acts
 
     def set_for_run(self, component: str, variable: str, value: object, *, evse: int | None = None) -> None:
@@ -183,8 +184,8 @@ class Settings:
     def reset(self) -> None:
         """Forget every override: back to configuration and factory values."""
         before = {key: self.value(key) for key in self._layers[Layer.OVERRIDE]}
+        self._save({})
         self._layers[Layer.OVERRIDE].clear()
-        self._save()
         self._announce(before)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
@@ -265,10 +266,10 @@ class Settings:
             return
         self.problems += [f"{path}: {problem}" for problem in self._fill(Layer.OVERRIDE, entries)]
 
-    def _save(self) -> None:
+    def _save(self, overrides: dict[Key, Value]) -> None:
         if self._overrides_file is None:
             return
-        rows = [_row(key, value) for key, value in self._layers[Layer.OVERRIDE].items()]
+        rows = [_row(key, value) for key, value in overrides.items()]
         write_atomically(self._overrides_file, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
 
 
