@@ -156,7 +156,8 @@ def _services() -> din.ServiceDiscoveryRes:
     return din.ServiceDiscoveryRes(OK, din.PaymentOptions((din.PaymentOption.ExternalPayment,)), service)
 
 
-def _parameters() -> din.ChargeParameterDiscoveryRes:
+def parameters() -> din.ChargeParameterDiscoveryRes:
+    """Limits and a schedule."""
     entry = din.PmaxScheduleEntry(din.RelativeTimeInterval(0, 86400), 32767)
     schedule = din.SaScheduleTuple(1, din.PmaxSchedule(1, (entry,)))
     parameter = din.DcEvseChargeParameter(
@@ -180,7 +181,7 @@ _FIXED: dict[type[Any], Any] = {
     din.ServiceDiscoveryReq: _services(),
     din.ServicePaymentSelectionReq: din.ServicePaymentSelectionRes(OK),
     din.ContractAuthenticationReq: din.ContractAuthenticationRes(OK, FINISHED),
-    din.ChargeParameterDiscoveryReq: _parameters(),
+    din.ChargeParameterDiscoveryReq: parameters(),
     din.CableCheckReq: din.CableCheckRes(OK, status(), FINISHED),
     din.WeldingDetectionReq: din.WeldingDetectionRes(OK, status(), volts(0.0)),
     din.SessionStopReq: din.SessionStopRes(OK),
