@@ -56,6 +56,7 @@ class Board:
         self.boots = 0
         self.hung = False
         self.stall_us = 0
+        self.restart = False
         self._random = random.Random(seed)
         self._watchdog_us: int | None = None
         self._watchdog_timeout_us = WATCHDOG_US
@@ -66,6 +67,7 @@ class Board:
         if self.reset_cause is not None:
             self.boot_cause, self.reset_cause = self.reset_cause, None
         self.boots += 1
+        self.restart = False
         self.boot_id = self._random.randrange(1, 1 << 32)
         self.hung = False
         self.trace.add(self.now_us, "boot", self.boot_cause)
@@ -108,6 +110,16 @@ class Board:
             relay.drop(self.now_us)
         self.uart.mcu_reset()
         self.write_outputs(0)
+
+    def soft_reset(self) -> None:
+        """The interpreter restarts, the chip does not: levels stay, PIO stands still, the watchdog counts on."""
+        self.trace.add(self.now_us, "soft-reset", True)
+        self.restart = True
+        for relay in self.relays.values():
+            relay.sync(self.now_us)
+            relay.machine = None
+            relay.drop(self.now_us)
+        self.uart.mcu_reset()
 
     def watchdog_start(self, timeout_us: int) -> None:
         """Arms the watchdog."""

@@ -107,6 +107,11 @@ def _stall(board: Board, fault: Fault) -> None:
     board.stall_us = int(fault.number(50.0) * 1000) if fault.active else 0
 
 
+def _soft_reset(board: Board, fault: Fault) -> None:
+    if fault.active:
+        board.soft_reset()
+
+
 def _supply(board: Board, fault: Fault) -> None:
     board.set_supply(int(fault.number(8000)) if fault.active else SUPPLY_MV)
 
@@ -130,5 +135,6 @@ FAULTS: dict[str, Callable[[Board, Fault], None]] = {
     "uart-cut": _uart_cut,
     "mcu-hang": _hang,
     "mcu-stall": _stall,
+    "mcu-soft-reset": _soft_reset,
     "supply": _supply,
 }

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from vsecc_sim.mcu.board import CAUSE_WATCHDOG, Board
-
-# From the release of reset to the first line of the firmware: boot ROM, interpreter and file system.
-BOOT_US = 100_000
+from vsecc_sim.mcu.board import Board
+from vsecc_sim.mcu.restart import Mortal, Restart
 
 
-class Chip(Protocol):
+class Chip(Mortal, Protocol):
     """What executes the firmware. `until_us`: when its present idle ends; None while it hangs or is dead."""
 
     until_us: int | None
-
-    @property
-    def alive(self) -> bool:
-        """False when nothing is left that could run."""
-        ...
 
     def start(self) -> None:
         """Starts the firmware from reset and runs it to its first idle."""
@@ -26,10 +19,6 @@ class Chip(Protocol):
 
     def resume(self) -> None:
         """Ends the idle and runs the firmware to its next one."""
-        ...
-
-    def kill(self) -> None:
-        """Ends it; pins stay as they are."""
         ...
 
 
@@ -40,31 +29,30 @@ class VirtualMcu:
         """Powered at the board's present time, reset not yet released."""
         self.board = board
         self.chip = chip
-        self._boot_us: int | None = board.now_us
+        self._restart = Restart(board, chip)
 
     def wake_us(self) -> int | None:
         """When the firmware goes on next; None while it hangs."""
-        return self._boot_us if self._boot_us is not None else self.chip.until_us
+        boot_us = self._restart.boot_us
+        return self.chip.until_us if boot_us is None else boot_us
 
     def run_until(self, to_us: int) -> None:
         """Lets both run until that time."""
-        board, chip = self.board, self.chip
+        board, chip, restart = self.board, self.chip, self._restart
         while True:
-            self._after_reset()
+            restart.check()
             due = self.wake_us()
             if due is None or due > to_us:
                 # Nothing computes: only the board moves, up to whatever may reset the chip.
                 own = board.next_us()
                 board.advance(to_us if own is None else min(own, to_us))
-                if board.now_us >= to_us and (board.reset_cause is None or self._boot_us is not None):
+                if board.now_us >= to_us and not restart.wanted:
                     return
                 continue
             board.advance(due)
-            if self._boot_us is not None:
-                self._boot_us = None
-                board.boot()
+            if restart.due():
                 chip.start()
-            elif board.reset_cause is None:
+            elif chip.until_us is not None and not restart.wanted:
                 chip.resume()
 
     def run_for(self, span_us: int) -> None:
@@ -74,18 +62,3 @@ class VirtualMcu:
     def close(self) -> None:
         """Ends the firmware."""
         self.chip.kill()
-
-    def _after_reset(self) -> None:
-        """Ends a chip that was reset or died, and sets the time of its next start."""
-        board = self.board
-        if (
-            board.reset_cause is None
-            and not self.chip.alive
-            and self._boot_us is None
-            and not board.watchdog_armed
-        ):
-            # A dead program that had armed no watchdog would stay dead; the emulator starts it again.
-            board.reset(CAUSE_WATCHDOG)
-        if board.reset_cause is not None and self._boot_us is None:
-            self.chip.kill()
-            self._boot_us = board.now_us + BOOT_US

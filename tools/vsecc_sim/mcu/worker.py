@@ -14,13 +14,13 @@ import sys
 import time
 from typing import Any
 
-from vsecc_sim.mcu.board import CAUSE_WATCHDOG, Board
+from vsecc_sim.mcu.board import Board
 from vsecc_sim.mcu.commands import obey
 from vsecc_sim.mcu.hostside import HostSide, open_host_side
 from vsecc_sim.mcu.interpreter import Interpreter
 from vsecc_sim.mcu.process import ProcessChip, ProcessSettings
+from vsecc_sim.mcu.restart import Restart
 from vsecc_sim.mcu.trace import Entry
-from vsecc_sim.mcu.virtual import BOOT_US
 
 # The board never sleeps longer, so that bytes and pulses move on even when the firmware stands still.
 LONGEST_WAIT_US = 2_000
@@ -59,7 +59,7 @@ class Worker:
         interpreter = Interpreter(**{**found, "command": tuple(found["command"])}) if found else None
         self._chip = ProcessChip(self._board, ProcessSettings(interpreter, wall_clock=True))
         self._host: HostSide = open_host_side(settings["url"])
-        self._boot_us: int | None = self._board.now_us
+        self._restart = Restart(self._board, self._chip)
         self._input = b""
         self._output: list[str] = []
         self._running = True
@@ -93,26 +93,15 @@ class Worker:
         """Lets the board catch up with the clock and wakes the chip when its idle is over."""
         board, chip = self._board, self._chip
         now = self._now_us()
-        if chip.until_us is not None and now < chip.until_us and now - board.now_us < LONGEST_WAIT_US:
+        idle = chip.until_us is not None and now < chip.until_us and not self._restart.wanted
+        if idle and now - board.now_us < LONGEST_WAIT_US:
             return
         board.advance(now)
-        if (
-            not chip.alive
-            and self._boot_us is None
-            and board.reset_cause is None
-            and not board.watchdog_armed
-        ):
-            board.reset(CAUSE_WATCHDOG)
-        if board.reset_cause is not None and self._boot_us is None:
-            chip.kill()
-            self._boot_us = board.now_us + BOOT_US
-        if self._boot_us is not None:
-            if self._boot_us <= board.now_us:
-                self._boot_us = None
-                board.boot()
-                self._answered_us = None
-                chip.spawn()
-                self._say({"pid": chip.pid})
+        self._restart.check()
+        if self._restart.due():
+            self._answered_us = None
+            chip.spawn()
+            self._say({"pid": chip.pid})
         elif chip.until_us is not None and chip.until_us <= board.now_us:
             self._answered_us, self._answered_s = board.now_us, time.monotonic()
             chip.answer()
@@ -142,7 +131,7 @@ class Worker:
     def _wait_s(self) -> float:
         now = self._now_us()
         due = now + LONGEST_WAIT_US
-        for at in (self._chip.until_us, self._boot_us):
+        for at in (self._chip.until_us, self._restart.boot_us):
             if at is not None:
                 due = min(due, at)
         return max(0, due - now) / 1e6

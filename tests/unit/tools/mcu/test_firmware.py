@@ -132,3 +132,56 @@ def test_killed_process_opens_like_a_dead_chip(interpreter):
         rig.run_ms(400)
         assert rig.opened_after_us(killed_us) <= 21_000
         rig.run_until(lambda: rig.host.ups == 2, within_ms=2000)
+
+
+@pytest.mark.clause("S4")
+def test_soft_reset_opens_although_levels_stay(rig):
+    rig.charge()
+    rig.inject("mcu-soft-reset")
+    reset_us = rig.board.now_us
+    rig.run_ms(60)
+    assert rig.opened_after_us(reset_us) <= 20_000
+    rig.run_until(lambda: rig.host.ups == 2, within_ms=2000)
+    assert not rig.board.relays[1].closed
+
+
+@pytest.mark.clause("S4")
+def test_brown_out_opens_and_restarts(rig):
+    rig.charge()
+    rig.inject("supply", value=5000)
+    down_us = rig.board.now_us
+    rig.run_ms(5)
+    assert rig.opened_after_us(down_us) == 0
+    rig.inject("supply", active=False)
+    rig.run_until(lambda: rig.host.ups == 2, within_ms=2000)
+
+
+@pytest.mark.clause("S1", "S10")
+def test_welded_contact_is_seen_on_its_port_only(rig):
+    rig.charge(2)
+    rig.inject("relay-weld", 1)
+    rig.run_until(lambda: any(m[:1] == (messages.FAULT,) for m in rig.host.received), within_ms=1000)
+    faults = [m for m in rig.host.received if m[0] == messages.FAULT]
+    assert [(m[2], m[3]) for m in faults] == [(1, messages.FAULT_RELAY_WELDED)]
+    assert rig.board.relays[2].closed
+
+
+@pytest.mark.clause("S7")
+def test_noisy_line_never_closes_what_was_not_granted(rig):
+    rig.charge(2)
+    rig.inject("uart-noise", value=3000)
+    rig.ev("C", 1)
+    rig.run_ms(1500)
+    assert rig.board.trace.first_after(0, "relay1.drive", True) is None
+
+
+@pytest.mark.clause("S3")
+def test_cut_line_opens_and_a_healed_one_asks_for_a_new_session(rig):
+    rig.charge()
+    rig.inject("uart-cut")
+    cut_us = rig.board.now_us
+    rig.run_ms(700)
+    assert rig.opened_after_us(cut_us) <= 505_000
+    rig.inject("uart-cut", active=False)
+    rig.run_until(lambda: rig.host.ups == 2, within_ms=2000)
+    assert not rig.board.relays[1].closed
