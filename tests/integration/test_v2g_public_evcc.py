@@ -1,0 +1,69 @@
+"""A session with the public EVCC (PyPI package iso15118) on a real interface.
+
+VSECC_ECOG_PYTHON names an interpreter that can import it; its codec needs Java.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from unit.host.v2g.namespaces import Net, inside, net
+from unit.host.v2g.scripted import ScriptedStation
+
+from vsecc_host.station.values import Cause
+
+__all__ = ["net"]
+
+PEER = os.environ.get("VSECC_ECOG_PYTHON", "")
+CONFIG = {
+    "supportedProtocols": ["DIN_SPEC_70121"],
+    "energyTransferMode": "DC_extended",
+    "useTls": False,
+    "isCertInstallNeeded": False,
+    "chargeLoopCycle": 10,
+    "sdpRetryCycles": 1,
+}
+
+pytestmark = pytest.mark.skipif(
+    not PEER or shutil.which("java") is None, reason="set VSECC_ECOG_PYTHON; needs Java"
+)
+
+
+async def evcc(namespace: str, folder: Path) -> str:
+    """Run the car to its end; its log."""
+    config = folder / "evcc.json"
+    config.write_text(json.dumps(CONFIG))
+    process = await asyncio.create_subprocess_exec(
+        *("ip", "netns", "exec", namespace, "timeout", "90", PEER, "-m", "iso15118.evcc.main", str(config)),
+        cwd=folder,
+        env={
+            **os.environ,
+            "NETWORK_INTERFACE": "ev0",
+            "LOG_LEVEL": "INFO",
+            "MESSAGE_LOG_JSON": "False",
+            "JAVA_TOOL_OPTIONS": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xmx256m",
+            "PYTHONHASHSEED": "0",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    log, _ = await process.communicate()
+    return log.decode()
+
+
+async def test_the_public_evcc_charges(net: Net, tmp_path: Path) -> None:
+    station = ScriptedStation(endpoint="iface://se0")
+    with inside(net.station):
+        await station.__aenter__()
+    try:
+        log = await evcc(net.car, tmp_path)
+    finally:
+        await station.__aexit__(None, None, None)
+    assert "stopped successfully" in log, log[-2000:]
+    assert [(end.cause, end.orderly) for end in station.ends] == [(Cause.EV_FINISHED, True)]
