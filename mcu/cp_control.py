@@ -221,8 +221,7 @@ class CpMonitor:
         changed = self._debounce(NEXT[self.state][band], now)
         self._check_positive(band)
         self._check_negative(band, low_mv, n_low, negative_bad)
-        pending = self._agreed or self._silent or self._invalid or self._no_diode
-        self._is_calm = not pending and self.faults & ~_PWM_FAULT == 0
+        self._is_calm = not (self._agreed or self._silent or self._invalid or self._no_diode)
         return changed
 
     def _debounce(self, candidate, now):

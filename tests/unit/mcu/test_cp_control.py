@@ -158,6 +158,10 @@ def test_hysteresis_keeps_either_neighbour_in_the_gap():
             assert monitor.state == state
 
 
+def test_debounce_counts_are_the_documented_ones():
+    assert (LEAVE_PERIODS, ENTER_PERIODS, OTHER_PERIODS, FAULT_PERIODS) == (3, 20, 10, 10)
+
+
 def test_leaving_energy_takes_exactly_three_periods():
     for state in ENERGY:
         for high_mv in (12000, 9000, 0):

@@ -173,6 +173,20 @@ def test_s3_cable_cut_opens_within_500_ms_of_the_last_grant():
     assert host.link.up and not host.bench.safety.relays[0].driven
 
 
+def test_s3_a_new_session_ends_the_grants_of_the_old_one_at_once():
+    bench = Bench()
+    linked(bench).charge(1)
+    start = bench.board.time_us
+    other = Host(bench)
+    other.link._own = 777
+    other.grant_relays = 1
+    other.link_up().cycles(120)
+    opened = [change for change in bench.board.changes if change[1:] == ("open", 1)]
+    assert opened and opened[0][0] - start < 250_000
+    other.cycles(300)
+    assert not bench.safety.relays[0].driven and bench.board.duty[1] == 1000
+
+
 def test_s7_a_recording_of_another_start_does_nothing():
     bench = Bench(boot_number=0x12340001)
     bench.plug(1, "C")

@@ -169,6 +169,20 @@ def test_s1_a_grant_outside_c_and_d_does_nothing():
     assert closed(bench)
 
 
+def test_s1_a_grant_taken_in_the_cycle_before_c_is_confirmed_does_nothing():
+    for early in range(25):
+        bench = Bench()
+        bench.plug(1, "B")
+        bench.cycles(30)
+        bench.set_pwm(1)
+        bench.plug(1, "C")
+        bench.cycles(early)
+        confirmed = bench.safety.guards[0].monitor.is_energy
+        bench.grant(1)
+        bench.cycles(30)
+        assert closed(bench) == confirmed, early
+
+
 def test_s1_leaving_c_uses_the_grant_up():
     bench = Bench()
     bench.charge(1)
@@ -306,6 +320,18 @@ def test_s6_every_cp_fault_trips_latches_and_survives_its_cause():
         keep_granted(bench, 500)
         assert bench.safety.guards[0].faults & fault, name
         assert not closed(bench), name
+
+
+def test_s6_a_second_fault_does_not_wash_the_first_away():
+    bench = Bench()
+    bench.charge(1)
+    disturb(bench, "short")
+    keep_granted(bench, 100)
+    bench.plug(1, "B")
+    keep_granted(bench, 100)
+    disturb(bench, "diode")
+    keep_granted(bench, 100)
+    assert bench.safety.guards[0].faults == 1 << m.FAULT_CP_SHORT | 1 << m.FAULT_CP_DIODE
 
 
 def test_s6_faults_clear_only_in_a_or_b_and_with_the_cause_gone():
