@@ -166,7 +166,7 @@ class Settings:
     # --- writing ------------------------------------------------------------------------------------------
 
     def set(self, component: str, variable: str, value: object, *, evse: int | None = None) -> Acts:
-        """Change a value for good; says when it acts. KeyError, SettingsError for a value not allowed, OSError."""
+        """Change a value for good; says when it acts. KeyError, SettingsError, OSError."""
         key = self.key(component, variable, evse)
         declared = self._variables[key]
         if declared.mutability is Mutability.READ_ONLY:
