@@ -153,6 +153,10 @@ def _simple(first):
 def _argument(data, at, low):
     if low < 24:
         return low, at
+    if low == 25 and at + 1 < len(data):  # the usual ones first: no loop
+        return data[at] << 8 | data[at + 1], at + 2
+    if low == 24 and at < len(data):
+        return data[at], at + 1
     if low > 27:
         raise CborError("indefinite length or reserved")
     width = 1 << (low - 24)
@@ -174,8 +178,12 @@ def _text(raw):
 def _decode_array(data, at, count, depth):
     items = []
     for _ in range(count):
-        item, at = _decode(data, at, depth)
-        items.append(item)
+        if at < len(data) and data[at] < 24:
+            items.append(data[at])
+            at += 1
+        else:
+            item, at = _decode(data, at, depth)
+            items.append(item)
     return items, at
 
 

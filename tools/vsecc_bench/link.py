@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
+from vsecc_bench.link_emulator import emulator_latency
 from vsecc_bench.link_line import Noise, Wire
 from vsecc_bench.peers import PeerUnavailable, peer_python
 from vsecc_host.mcu_link.service import McuLinkConfig, McuLinkService
@@ -24,6 +25,7 @@ from vsecc_host.station.values import PilotMode
 from vsecc_link import envelope, messages
 from vsecc_link.envelope import HOST, MCU
 from vsecc_link.link import LOST, MESSAGE, Link, host_hello
+from vsecc_sim.mcu.interpreter import InterpreterUnavailable
 
 Progress = Callable[[str], None]
 Row = dict[str, Any]
@@ -31,7 +33,8 @@ Row = dict[str, Any]
 BAUD = 921_600
 BIT_ERROR_RATES = (0.0, 1e-4)
 POLL_S = 0.001  # both ends look at the line once a millisecond
-CPU_FRAMES = 8000
+CPU_FRAMES = 1500
+CPU_ROUNDS = 8  # the best counts, of the peers, too: a busy machine is nobody's fault
 PEER_PACKAGES = ("bellows", "cobs", "cbor2>=5.9")
 PEER_TIMEOUT_S = 600
 LATENCY_GOALS_MS = {921_600: 4.0, 115_200: 12.0}
@@ -97,6 +100,8 @@ def run(args: argparse.Namespace) -> int:
     for baud in LATENCY_GOALS_MS:
         progress(f"latency at {baud} Bd")
         latency_rows += asyncio.run(latency(baud, args.events, args.pty))
+    progress("latency with the MCU emulator")
+    latency_rows += emulator_rows(args.events // 3)
     report: dict[str, Any] = {
         "bench": "link",
         "goodput": goodput_rows,
@@ -177,6 +182,12 @@ def goodput(rate: float, seconds: float) -> Row:
 def cpu(name: str, message: tuple[Any, ...]) -> Row:
     """Both ends, tuple to tuple: check, CBOR, frame, numbers, ack."""
     host, mcu = linked()
+    each_us = min(_cpu_round_us(host, mcu, message) for _ in range(CPU_ROUNDS))
+    payload = len(envelope.pack(message, MCU))
+    return {"message": name, "payload_bytes": payload, "us": each_us, "values": list(message)}
+
+
+def _cpu_round_us(host: Link, mcu: Link, message: tuple[Any, ...]) -> float:
     began = time.perf_counter()
     for _ in range(CPU_FRAMES):
         mcu.send(message, 10)
@@ -185,9 +196,7 @@ def cpu(name: str, message: tuple[Any, ...]) -> Row:
         if answer:
             mcu.receive(answer, 10)
             mcu.take()
-    each_us = (time.perf_counter() - began) / CPU_FRAMES * 1e6
-    payload = len(envelope.pack(message, MCU))
-    return {"message": name, "payload_bytes": payload, "us": each_us, "values": list(message)}
+    return (time.perf_counter() - began) / CPU_FRAMES * 1e6
 
 
 def add_peers(goodput_rows: list[Row], cpu_rows: list[Row], seconds: float, progress: Progress) -> None:
@@ -274,6 +283,16 @@ async def latency(baud: int, events: int, pseudo_terminal: bool) -> list[Row]:
     return [{**_latency_row(baud, what, times), "twin_late_p99_ms": late_ms} for what, times in rows.items()]
 
 
+def emulator_rows(events: int) -> list[Row]:
+    """The same with the real MCU program, for information: the emulator's time is not exact."""
+    try:
+        name, times = asyncio.run(emulator_latency(events))
+    except (InterpreterUnavailable, OSError, TimeoutError) as error:
+        return [{"what": f"not measured: {error}", "count": 0}]
+    rows = [_latency_row(BAUD, f"{what}, {name}", times_ms) for what, times_ms in times.items() if times_ms]
+    return [{**row, "goal_p99_ms": None} for row in rows]
+
+
 async def _start_twin(baud: int, events: int, pseudo_terminal: bool) -> asyncio.subprocess.Process:
     command = [sys.executable, "-m", "vsecc_bench.link_twin", str(baud), str(events), "3"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -305,7 +324,7 @@ def goals_met(goodput_rows: list[Row], cpu_rows: list[Row], latency_rows: list[R
             row["lost"] or row["doubled"] or row["out_of_order"] for row in goodput_rows
         ),
         "cpu": all(row.get("ratio_to_bellows", 0) <= 1 for row in cpu_rows),
-        "latency": all(row["p99_ms"] <= row["goal_p99_ms"] for row in latency_rows),
+        "latency": all(row["p99_ms"] <= row["goal_p99_ms"] for row in latency_rows if row.get("goal_p99_ms")),
     }
 
 
@@ -328,17 +347,24 @@ def _print(report: dict[str, Any]) -> None:
         print()
     print("latency of the host service against a UART-paced twin")
     for row in report["latency"]:
-        print(
-            f"  {row['baud']:>6} Bd {row['what']:<24} median {row['median_ms']:.2f} p99 {row['p99_ms']:.2f} "
-            f"max {row['max_ms']:.2f} ms (goal p99 {row['goal_p99_ms']:g}; "
-            f"this machine runs the twin's cycles late by p99 {row['twin_late_p99_ms']:.2f})"
-        )
+        print(_latency_line(row))
     print(
         "goals: "
         + ", ".join(f"{name} {'met' if met else 'MISSED'}" for name, met in report["goals_met"].items())
     )
     if report["note"]:
         print(report["note"])
+
+
+def _latency_line(row: Row) -> str:
+    if not row["count"]:
+        return "  " + str(row["what"])
+    line = f"  {row['baud']:>6} Bd {row['what']:<24} median {row['median_ms']:.2f} p99 {row['p99_ms']:.2f} "
+    line += f"max {row['max_ms']:.2f} ms"
+    if row["goal_p99_ms"] is None:
+        return line + " (for information)"
+    late = f"this machine runs the twin's cycles late by p99 {row['twin_late_p99_ms']:.2f}"
+    return line + f" (goal p99 {row['goal_p99_ms']:g}; {late})"
 
 
 def _beside(peer: Row | None) -> str:

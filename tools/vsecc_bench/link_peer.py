@@ -22,7 +22,8 @@ from link_line import Noise, Wire  # type: ignore[import-not-found]
 
 POLL_S = 0.001
 SENDERS = 8
-CPU_FRAMES = 4000
+CPU_FRAMES = 1500
+CPU_ROUNDS = 8
 
 
 class VirtualSelector(selectors.DefaultSelector):
@@ -194,9 +195,14 @@ def cobs_cpu_us(message: list[Any]) -> float:
 def main() -> None:
     """Answer the question given as JSON."""
     ask = json.loads(sys.argv[1])
+    rounds = range(CPU_ROUNDS)
     answer = {
-        "bellows_cpu_us": {str(size): asyncio.run(bellows_cpu_us(size)) for size in ask["sizes"]},
-        "cobs_cpu_us": {name: cobs_cpu_us(message) for name, message in ask["messages"].items()},
+        "bellows_cpu_us": {
+            str(size): min(asyncio.run(bellows_cpu_us(size)) for _ in rounds) for size in ask["sizes"]
+        },
+        "cobs_cpu_us": {
+            name: min(cobs_cpu_us(message) for _ in rounds) for name, message in ask["messages"].items()
+        },
         "bellows_goodput": {
             str(rate): run_goodput(ask["goodput_size"], rate, ask["baud"], ask["seconds"])
             for rate in ask["rates"]
