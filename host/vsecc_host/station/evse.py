@@ -36,6 +36,13 @@ class EvseMachine:
             self._feed(seen, event, now)
         return self._finish(now)
 
+    def configure(self, config: EvseConfig, now: float) -> list[Command]:
+        """Another configuration; a car that is plugged in keeps the old one until its next session."""
+        self._state.next_config = config
+        if not self._state.plugged:
+            self._state.take_config(now)
+        return self._finish(now)
+
     def next_deadline(self) -> float | None:
         """When `tick` is wanted, in monotonic seconds; None while nothing is pending."""
         return min(self._state.deadlines.values(), default=None)

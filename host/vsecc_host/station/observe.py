@@ -7,21 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 from vsecc_host.station import events as e
+from vsecc_host.station import values as v
 from vsecc_host.station.commands import PowerSupervision
 from vsecc_host.station.faults import cause_of_open_relay
 from vsecc_host.station.limits import VOLTAGE_STEP_V, Verdict, judge_request, measured_over, voltage_suits
 from vsecc_host.station.state import COOLED_K, GONE_S, INOPERATIVE_S, LOW_CURRENT_A, STALE_S, EvseState
 from vsecc_host.station.table import ENERGY_PHASES, SESSION_PHASES, Input
-from vsecc_host.station.values import (
-    Authorization,
-    CableCheck,
-    Cause,
-    CpState,
-    EvParameters,
-    Isolation,
-    Phase,
-    PowerSnapshot,
-)
 
 OVER_LIMITS_S = 0.4  # IEC 61851-23:2023 table 104: longer is an error shutdown
 PRE_CHARGE_BAND_V = 20.0  # pre-charge counts as done within this distance
@@ -37,23 +28,23 @@ def observe(s: EvseState, event: e.StationEvent, now: float) -> Inputs:
 
 def _mcu_up(s: EvseState, event: e.McuLinkUp, now: float) -> Inputs:
     s.mcu_up, s.mcu_refused = True, False
-    s.cp, s.relay_closed, s.port_faults = CpState.UNKNOWN, False, ()
+    s.cp, s.relay_closed, s.port_faults = v.CpState.UNKNOWN, False, ()
     return (Input.MCU_UP,)
 
 
 def _mcu_lost(s: EvseState, event: e.McuLinkLost, now: float) -> Inputs:
     s.mcu_up, s.mcu_refused = False, event.refused
-    s.cp, s.relay_closed = CpState.UNKNOWN, False  # the grant expires, the relay opens by itself (S3)
+    s.cp, s.relay_closed = v.CpState.UNKNOWN, False  # the grant expires, the relay opens by itself (S3)
     s.out.append(PowerSupervision(evse_id=s.evse_id, relay_closed=False))
-    s.seen_cause = Cause.MCU_REFUSED if event.refused else Cause.MCU_LINK_LOST
+    s.seen_cause = v.Cause.MCU_REFUSED if event.refused else v.Cause.MCU_LINK_LOST
     return (Input.MCU_LOST,)
 
 
 def _cp(s: EvseState, event: e.CpStateChanged, now: float) -> Inputs:
     before, s.cp = s.cp, event.state
-    if event.state is CpState.A:
+    if event.state is v.CpState.A:
         return (Input.CP_A,)
-    if event.state is CpState.B:
+    if event.state is v.CpState.B:
         return (Input.CP_LEFT if before.energy else Input.CP_B,)
     return (Input.CP_CD if event.state.energy else Input.CP_BAD,)
 
@@ -88,13 +79,13 @@ def _parameters(s: EvseState, event: e.EvParametersTold, now: float) -> Inputs:
 
 
 def _cable_check_asked(s: EvseState, event: e.CableCheckRequested, now: float) -> Inputs:
-    if s.authorization is not Authorization.ACCEPTED:
+    if s.authorization is not v.Authorization.ACCEPTED:
         return (Input.NOT_ALLOWED,)
-    return (Input.CABLE_CHECK,) if s.phase in (Phase.SETUP, Phase.CABLE_CHECK) else (Input.OUT_OF_ORDER,)
+    return (Input.CABLE_CHECK,) if s.phase in (v.Phase.SETUP, v.Phase.CABLE_CHECK) else (Input.OUT_OF_ORDER,)
 
 
 def _pre_charge_asked(s: EvseState, event: e.PreChargeRequested, now: float) -> Inputs:
-    if s.phase in ENERGY_PHASES and s.cable_check is not CableCheck.PASSED:
+    if s.phase in ENERGY_PHASES and s.cable_check is not v.CableCheck.PASSED:
         return (Input.OUT_OF_ORDER,)
     s.session.voltage_v, s.session.current_a = event.voltage_v, event.current_a
     wrong = judge_request(event.voltage_v, 1.0, 0.0, s.limits.enforced, _hardware_max_v(s))
@@ -102,11 +93,11 @@ def _pre_charge_asked(s: EvseState, event: e.PreChargeRequested, now: float) -> 
 
 
 def _start_asked(s: EvseState, event: e.ChargeStartRequested, now: float) -> Inputs:
-    return (Input.OUT_OF_ORDER,) if s.phase is Phase.CABLE_CHECK else (Input.START,)
+    return (Input.OUT_OF_ORDER,) if s.phase is v.Phase.CABLE_CHECK else (Input.START,)
 
 
 def _target_asked(s: EvseState, event: e.ChargeTargetRequested, now: float) -> Inputs:
-    if s.phase is not Phase.CHARGING:
+    if s.phase is not v.Phase.CHARGING:
         return (Input.TARGET,)
     session = s.session
     session.voltage_v, session.current_a = event.voltage_v, event.current_a
@@ -125,8 +116,8 @@ def _target_asked(s: EvseState, event: e.ChargeTargetRequested, now: float) -> I
 
 
 def _follow_ev_limits(s: EvseState, event: e.ChargeTargetRequested, now: float) -> None:
-    known = s.session.ev or EvParameters(max_voltage_v=0.0, max_current_a=0.0)
-    values = EvParameters(
+    known = s.session.ev or v.EvParameters(max_voltage_v=0.0, max_current_a=0.0)
+    values = v.EvParameters(
         max_voltage_v=known.max_voltage_v if event.max_voltage_v is None else event.max_voltage_v,
         max_current_a=known.max_current_a if event.max_current_a is None else event.max_current_a,
         max_power_w=known.max_power_w if event.max_power_w is None else event.max_power_w,
@@ -165,28 +156,28 @@ def _power_limits(s: EvseState, event: e.PowerLimitsTold, now: float) -> Inputs:
 def _cable_check_done(s: EvseState, event: e.CableCheckDone, now: float) -> Inputs:
     if not s.session.checking:
         return ()  # a result of an older check counts for nothing
-    good = event.isolation in (Isolation.VALID, Isolation.WARNING)
+    good = event.isolation in (v.Isolation.VALID, v.Isolation.WARNING)
     return (Input.ISOLATION_OK if good else Input.ISOLATION_BAD,)
 
 
 def _power_lost(s: EvseState, event: e.PowerLost, now: float) -> Inputs:
     s.seen_cause = event.cause
-    if event.cause is not Cause.POWER_REFUSED:  # a refused command is over at once, the others last
+    if event.cause is not v.Cause.POWER_REFUSED:  # a refused command is over at once, the others last
         s.power_lost = event.cause
     return (Input.POWER_LOST,)
 
 
 def _authorization(s: EvseState, event: e.AuthorizationDecided, now: float) -> Inputs:
-    s.seen_cause = Cause.NOT_AUTHORIZED
-    if s.phase in SESSION_PHASES or s.phase is Phase.CONNECTED:
-        s.authorization = Authorization.ACCEPTED if event.accepted else Authorization.REJECTED
+    s.seen_cause = v.Cause.NOT_AUTHORIZED
+    if s.phase in SESSION_PHASES or s.phase is v.Phase.CONNECTED:
+        s.authorization = v.Authorization.ACCEPTED if event.accepted else v.Authorization.REJECTED
     return (Input.ACCEPT if event.accepted else Input.REJECT,)
 
 
 def _stop(s: EvseState, event: e.StopRequested, now: float) -> Inputs:
-    s.seen_cause = Cause.STATION_STOPPED if event.who == "station" else Cause.STOP_REQUESTED
+    s.seen_cause = v.Cause.STATION_STOPPED if event.who == "station" else v.Cause.STOP_REQUESTED
     if event.emergency:
-        s.seen_cause = Cause.EMERGENCY_INPUT
+        s.seen_cause = v.Cause.EMERGENCY_INPUT
     return (Input.EMERGENCY if event.emergency else Input.STOP,)
 
 
@@ -215,18 +206,18 @@ def _measured(s: EvseState, event: e.PowerMeasured, now: float) -> Inputs:
     s.hot = new.temperature_c > s.config.max_temperature_c - (COOLED_K if s.hot else 0.0)
     if s.hot:
         seen.append(Input.TOO_HOT)
-    if s.phase in (Phase.PRE_CHARGE, Phase.CHARGING):
+    if s.phase in (v.Phase.PRE_CHARGE, v.Phase.CHARGING):
         _check_output(s, new, before, now, seen)
-    elif s.phase is Phase.STOPPING and s.session.powered and new.current_a < LOW_CURRENT_A:
+    elif s.phase is v.Phase.STOPPING and s.session.powered and new.current_a < LOW_CURRENT_A:
         seen.append(Input.CURRENT_LOW)
     s.unlock_when_safe(now)
     return tuple(seen)
 
 
-def _note_operative(s: EvseState, new: PowerSnapshot, now: float, seen: list[Input]) -> None:
+def _note_operative(s: EvseState, new: v.PowerSnapshot, now: float, seen: list[Input]) -> None:
     if new.operative:
         s.inoperative_since = None
-        s.power_lost = Cause.NONE
+        s.power_lost = v.Cause.NONE
         s.deadlines.pop(Input.T_INOPERATIVE, None)
         return
     if s.inoperative_since is None:
@@ -236,11 +227,11 @@ def _note_operative(s: EvseState, new: PowerSnapshot, now: float, seen: list[Inp
 
 
 def _check_output(
-    s: EvseState, new: PowerSnapshot, before: PowerSnapshot, now: float, seen: list[Input]
+    s: EvseState, new: v.PowerSnapshot, before: v.PowerSnapshot, now: float, seen: list[Input]
 ) -> None:
-    if s.phase is Phase.CHARGING and _voltage_step(new.voltage_v) != _voltage_step(before.voltage_v):
+    if s.phase is v.Phase.CHARGING and _voltage_step(new.voltage_v) != _voltage_step(before.voltage_v):
         s.refresh_limits(now)
-    if new.isolation is Isolation.FAULT:
+    if new.isolation is v.Isolation.FAULT:
         seen.append(Input.ISOLATION_LOST)
     if not measured_over(new.voltage_v, new.current_a, s.tolerated_limits(now)):
         s.deadlines.pop(Input.T_OVER, None)

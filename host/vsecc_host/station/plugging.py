@@ -48,6 +48,7 @@ def _plugged(s: EvseState) -> None:
 
 def arm(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
     """Ready for a session: listen first, then the pilot invites the car."""
+    s.take_config(now)
     s.session, s.held = EvSession(), False
     s.authorization, s.cable_check, s.stop, s.cause = (
         Authorization.ONGOING,

@@ -4,26 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from vsecc_host.station.commands import Command, LockConnector, SetGrant, SetPilot, ShowPortLed
+from vsecc_host.station import commands as c
+from vsecc_host.station import values as v
 from vsecc_host.station.config import EvseConfig
 from vsecc_host.station.faults import is_good_end
 from vsecc_host.station.limits import NOTHING, Limits, effective, looser
 from vsecc_host.station.table import SESSION_PHASES, TIMER_PHASES, Input
-from vsecc_host.station.values import (
-    Authorization,
-    CableCheck,
-    Cause,
-    CpState,
-    DcLimits,
-    EvParameters,
-    EvseView,
-    Isolation,
-    Phase,
-    PilotMode,
-    PowerPhase,
-    PowerSnapshot,
-    Stop,
-)
 
 DIGITAL_DUTY_PERMILLE = 50  # 5 %: digital communication required
 STALE_S = 1.0  # S9: five missed status messages
@@ -37,12 +23,12 @@ TOUCH_SAFE_V = 60.0
 
 LED_OFF, LED_GREEN_FLASHING, LED_GREEN, LED_RED_FLASHING, LED_RED = range(5)
 
-NEVER_MEASURED = PowerSnapshot(
+NEVER_MEASURED = v.PowerSnapshot(
     at=0.0,
     voltage_v=0.0,
     current_a=0.0,
     contactors_closed=False,
-    isolation=Isolation.INVALID,
+    isolation=v.Isolation.INVALID,
     operative=False,
     temperature_c=0.0,
 )
@@ -55,8 +41,8 @@ class EvSession:
     begun: bool = False  # until the end was reported
     live: bool = False  # V2G runs
     orderly: bool = False  # it ended with SessionStop
-    end_cause: Cause = Cause.NONE
-    ev: EvParameters | None = None
+    end_cause: v.Cause = v.Cause.NONE
+    ev: v.EvParameters | None = None
     ev_error: bool = False
     soc_percent: int = 0
     charged: bool = False  # CHARGING was reached
@@ -65,7 +51,7 @@ class EvSession:
     checking: bool = False  # a cable check of this session was commanded
     voltage_v: float = 0.0  # newest wish of the car
     current_a: float = 0.0
-    aimed: tuple[float, float, PowerPhase] | None = None
+    aimed: tuple[float, float, v.PowerPhase] | None = None
 
 
 @dataclass(slots=True)
@@ -74,57 +60,58 @@ class EvseState:
 
     evse_id: int
     config: EvseConfig
-    phase: Phase = Phase.FAULTED  # until the MCU and the power electronics have spoken
-    cause: Cause = Cause.MCU_LINK_LOST
-    cp: CpState = CpState.UNKNOWN
+    next_config: EvseConfig | None = None  # takes over with the next session
+    phase: v.Phase = v.Phase.FAULTED  # until the MCU and the power electronics have spoken
+    cause: v.Cause = v.Cause.MCU_LINK_LOST
+    cp: v.CpState = v.CpState.UNKNOWN
     relay_closed: bool = False
     port_faults: tuple[str, ...] = ()
     mcu_up: bool = False
     mcu_refused: bool = False
-    power: PowerSnapshot = NEVER_MEASURED
+    power: v.PowerSnapshot = NEVER_MEASURED
     power_seen: bool = False
-    power_lost: Cause = Cause.NONE
+    power_lost: v.Cause = v.Cause.NONE
     inoperative_since: float | None = None
     stuck: bool = False
     hot: bool = False
-    told: DcLimits | None = None
+    told: v.DcLimits | None = None
     named: dict[str, float] = field(default_factory=dict)
     limits: Limits = NOTHING
-    relaxed: DcLimits = NOTHING.offered
+    relaxed: v.DcLimits = NOTHING.offered
     relaxed_until: float = 0.0
-    authorization: Authorization = Authorization.ONGOING
-    cable_check: CableCheck = CableCheck.IDLE
-    stop: Stop = Stop.NONE
+    authorization: v.Authorization = v.Authorization.ONGOING
+    cable_check: v.CableCheck = v.CableCheck.IDLE
+    stop: v.Stop = v.Stop.NONE
     session: EvSession = field(default_factory=EvSession)
-    seen_cause: Cause = Cause.NONE  # cause that belongs to the input just observed
+    seen_cause: v.Cause = v.Cause.NONE  # cause that belongs to the input just observed
     held: bool = False  # unplug before the next session
     fruitless: int = 0  # sessions of this plug-in in a row that did not charge
     plugged: bool = False
-    pilot: PilotMode = PilotMode.STEADY_POSITIVE
+    pilot: v.PilotMode = v.PilotMode.STEADY_POSITIVE
     led: int | None = None
     locked: bool = False
     unlock_wanted: bool = False
     deadlines: dict[Input, float] = field(default_factory=dict)
-    out: list[Command] = field(default_factory=list)
+    out: list[c.Command] = field(default_factory=list)
     reports: list[str] = field(default_factory=list)
 
-    def set_pilot(self, mode: PilotMode) -> None:
+    def set_pilot(self, mode: v.PilotMode) -> None:
         """Drive the pilot; PWM always means 5 %."""
         self.pilot = mode
-        duty = DIGITAL_DUTY_PERMILLE if mode is PilotMode.PWM else 0
-        self.out.append(SetPilot(evse_id=self.evse_id, mode=mode, duty_permille=duty))
+        duty = DIGITAL_DUTY_PERMILLE if mode is v.PilotMode.PWM else 0
+        self.out.append(c.SetPilot(evse_id=self.evse_id, mode=mode, duty_permille=duty))
 
     def set_grant(self, allowed: bool) -> None:
         """Give or withdraw permission; withdrawing is repeated whenever there is doubt."""
         self.session.granted = allowed
-        self.out.append(SetGrant(evse_id=self.evse_id, allowed=allowed))
+        self.out.append(c.SetGrant(evse_id=self.evse_id, allowed=allowed))
 
     def refresh_led(self) -> None:
         """Port LED of the device's manual, told when it changes."""
         led = _led_of(self.phase, self.cause, self.plugged)
         if led != self.led:
             self.led = led
-            self.out.append(ShowPortLed(evse_id=self.evse_id, pattern=led))
+            self.out.append(c.ShowPortLed(evse_id=self.evse_id, pattern=led))
 
     def unlock_when_safe(self, now: float) -> None:
         """Unlock below 60 V and without current, and only on a fresh measurement."""
@@ -132,7 +119,7 @@ class EvseState:
             return
         if self.power.voltage_v < TOUCH_SAFE_V and self.power.current_a < LOW_CURRENT_A:
             self.unlock_wanted = self.locked = False
-            self.out.append(LockConnector(evse_id=self.evse_id, locked=False))
+            self.out.append(c.LockConnector(evse_id=self.evse_id, locked=False))
 
     def is_fresh(self, now: float) -> bool:
         """True when the newest measurement is younger than the stale limit of S9."""
@@ -140,7 +127,7 @@ class EvseState:
 
     def refresh_limits(self, now: float) -> None:
         """Recompute the limits; the old ones stay excusable for a moment."""
-        at_voltage = self.power.voltage_v if self.phase is Phase.CHARGING else 0.0
+        at_voltage = self.power.voltage_v if self.phase is v.Phase.CHARGING else 0.0
         ev = self.session.ev if self.phase in SESSION_PHASES else None
         limits = effective(self.told, ev, self.config, self.named, at_voltage)
         if limits == self.limits:
@@ -152,11 +139,17 @@ class EvseState:
         self.relaxed_until = now + LIMIT_GRACE_S
         self.limits = limits
 
-    def tolerated_limits(self, now: float) -> DcLimits:
+    def tolerated_limits(self, now: float) -> v.DcLimits:
         """Limits a car may still be following."""
         return self.relaxed if now < self.relaxed_until else self.limits.offered
 
-    def enter(self, phase: Phase) -> None:
+    def take_config(self, now: float) -> None:
+        """Let a changed configuration take over."""
+        if self.next_config is not None:
+            self.config, self.next_config = self.next_config, None
+            self.refresh_limits(now)
+
+    def enter(self, phase: v.Phase) -> None:
         """Change the phase and drop the timers that have no meaning in it."""
         if phase is self.phase:
             return
@@ -165,34 +158,34 @@ class EvseState:
         for timer in [t for t in self.deadlines if phase not in TIMER_PHASES.get(t, (phase,))]:
             del self.deadlines[timer]
 
-    def blocker(self, now: float) -> Cause:
+    def blocker(self, now: float) -> v.Cause:
         """What forbids charging at all, in the order a person should hear it."""
         if self.mcu_refused:
-            return Cause.MCU_REFUSED
+            return v.Cause.MCU_REFUSED
         if not self.mcu_up:
-            return Cause.MCU_LINK_LOST
-        if self.port_faults or self.cp in (CpState.E, CpState.F):
-            return Cause.PORT_FAULT
-        if self.cp is CpState.UNKNOWN:
-            return Cause.MCU_LINK_LOST
+            return v.Cause.MCU_LINK_LOST
+        if self.port_faults or self.cp in (v.CpState.E, v.CpState.F):
+            return v.Cause.PORT_FAULT
+        if self.cp is v.CpState.UNKNOWN:
+            return v.Cause.MCU_LINK_LOST
         return self._power_blocker(now)
 
-    def _power_blocker(self, now: float) -> Cause:
-        if self.power_lost is not Cause.NONE:
+    def _power_blocker(self, now: float) -> v.Cause:
+        if self.power_lost is not v.Cause.NONE:
             return self.power_lost
         if not self.power_seen or self.told is None or now >= self.power.at + GONE_S:
-            return Cause.POWER_STALE
+            return v.Cause.POWER_STALE
         if self.stuck or (
             self.inoperative_since is not None and now >= self.inoperative_since + INOPERATIVE_S
         ):
-            return Cause.POWER_INOPERATIVE
+            return v.Cause.POWER_INOPERATIVE
         if self.hot:
-            return Cause.OVER_TEMPERATURE
-        return Cause.NONE
+            return v.Cause.OVER_TEMPERATURE
+        return v.Cause.NONE
 
-    def view(self) -> EvseView:
+    def view(self) -> v.EvseView:
         """The latest truth as a value."""
-        return EvseView(
+        return v.EvseView(
             evse_id=self.evse_id,
             evseid=self.config.evseid,
             phase=self.phase,
@@ -209,13 +202,13 @@ class EvseState:
         )
 
 
-def _led_of(phase: Phase, cause: Cause, plugged: bool) -> int:
-    if phase is Phase.FAULTED:
+def _led_of(phase: v.Phase, cause: v.Cause, plugged: bool) -> int:
+    if phase is v.Phase.FAULTED:
         return LED_RED
     if not plugged:
         return LED_OFF
-    if phase is Phase.CHARGING:
+    if phase is v.Phase.CHARGING:
         return LED_GREEN_FLASHING
-    if phase in (Phase.FINISHED, Phase.STOPPING) and not is_good_end(cause):
+    if phase in (v.Phase.FINISHED, v.Phase.STOPPING) and not is_good_end(cause):
         return LED_RED_FLASHING
     return LED_GREEN

@@ -685,3 +685,23 @@ def test_ev_parameters_outside_a_session_do_not_stick():
     rig = Rig().to(Phase.CONNECTED)
     rig.evse(e.EvParametersTold, parameters=EV)
     assert rig.view.limits.max_voltage_v == LIMITS.max_voltage_v
+
+
+# --- configuration -----------------------------------------------------------------------------------------
+
+
+def test_another_configuration_acts_at_once_without_a_car():
+    rig = Rig().to(Phase.IDLE)
+    commands = rig.machine.configure(EvseConfig(evseid="DE*NEW*E1", max_power_w=11_000.0), rig.now)
+    assert len(only(commands, c.PublishView)) == 1
+    assert (rig.view.evseid, rig.view.limits.max_power_w) == ("DE*NEW*E1", 11_000.0)
+
+
+def test_another_configuration_waits_for_the_next_session_of_a_car():
+    rig = Rig().to(Phase.CHARGING)
+    rig.machine.configure(EvseConfig(evseid="DE*NEW*E1"), rig.now)
+    assert rig.view.evseid == "DE*VSE*E1"
+    rig.stop()
+    rig.end()
+    rig.wait(7.0)
+    assert (rig.phase, rig.view.evseid) == (Phase.CONNECTED, "DE*NEW*E1")
