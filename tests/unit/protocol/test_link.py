@@ -6,7 +6,8 @@ from unit.protocol import wires
 
 from vsecc_link import cbor, crc, frame, messages
 from vsecc_link.cyclic import CyclicFrame, CyclicReader
-from vsecc_link.link import FOREIGN, HOST, MCU, UP, Link, host_hello
+from vsecc_link.envelope import pack
+from vsecc_link.link import FOREIGN, HOST, MCU, REFUSED, UP, Link, host_hello
 
 CRC = messages.catalogue_crc()
 
@@ -431,3 +432,71 @@ def test_crc_residue():
     body = b"123456789"
     assert crc.crc32(body) == 0xCBF43926
     assert crc.intact(body + struct.pack("<I", crc.crc32(body)))
+
+
+def test_hello_outside_the_handshake_is_refused():
+    host, mcu = ends()
+    wires.run(host, mcu, 50)
+    own, _ = mcu.link.session
+    payload = pack(host_hello("again"), HOST)
+    mcu.link.receive(frame.build(frame.RELIABLE, own, 1, 1, payload), 50)
+    assert mcu.link.take()[0] == [(REFUSED, "hello outside the handshake")]
+
+
+def test_handshake_must_be_a_hello_for_this_end():
+    host, mcu = ends()
+    host.link.tick(0)
+    for kind, session, number, message in (
+        (frame.HANDSHAKE, 100, 9, (messages.LOG, 1, 1, "no hello")),
+        (frame.HANDSHAKE, 100, 0, hello()),
+        (frame.HANDSHAKE, 99, 9, hello()),
+    ):
+        host.link.receive(frame.build(kind, session, number, 0, pack(message, MCU)), 1)
+    host.link.receive(frame.build(frame.HANDSHAKE, 100, 9, 0, b"\xff"), 1)
+    assert host.link.refused == 4 and not host.link.up
+    mcu.link.receive(frame.build(frame.HANDSHAKE, 5, 9, 0, pack(host_hello(""), HOST)), 1)
+    assert mcu.link.refused == 1 and not mcu.link.take()[1]
+
+
+def test_repeated_hello_request_of_the_running_session_is_answered_alike():
+    host, mcu = ends()
+    host.link.tick(0)
+    request = host.link.take()[1]
+    mcu.link.receive(request, 0)
+    first = mcu.link.take()[1]
+    host.link.receive(first, 1)
+    mcu.link.receive(host.link.take()[1], 2)
+    assert mcu.link.up and mcu.link.session == (201, 100)
+    mcu.link.take()
+    mcu.link.receive(request, 3)
+    assert mcu.link.take() == ([], first) and mcu.link.up
+
+
+def test_message_that_does_not_fit_a_frame_is_our_mistake():
+    mcu = Link(MCU, 1, hello())
+    try:
+        mcu.send((messages.LOG, 1, 1, "\u20ac" * 120), 0)
+    except ValueError as error:
+        assert "too long" in str(error)
+        return
+    raise AssertionError("taken")
+
+
+def test_refusals_are_counted_beyond_what_is_kept():
+    mcu = Link(MCU, 1, hello())
+    for _ in range(200):
+        mcu.receive(frame.build(frame.ACK, 9, 1, 1), 0)
+    assert mcu.refused == 200 and len(mcu.take()[0]) == 64
+
+
+def test_half_a_frame_at_the_end_of_another_is_given_up():
+    host, mcu = ends()
+    wires.run(host, mcu, 50)
+    own, _ = mcu.link.session
+    mcu.link.receive(b"\xa5\x5a\x50\x11" + b"\xa5\x5a\x40\x11", 50)
+    mcu.link.tick(95)
+    assert mcu.link.parser.partial() and mcu.link.next_deadline() <= 140
+    mcu.link.tick(140)
+    assert mcu.link.parser.partial() is False
+    mcu.link.receive(frame.build(frame.RELIABLE, own, 1, 1, pack((messages.CLEAR_FAULTS, 1), HOST)), 141)
+    assert mcu.link.take()[0][-1][1] == (messages.CLEAR_FAULTS, 1)

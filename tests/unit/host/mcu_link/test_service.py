@@ -227,3 +227,27 @@ async def test_pty_carries_the_link() -> None:
         loop.remove_reader(controller)
         os.close(controller)
         os.close(device)
+
+
+async def test_every_command_goes_out_under_its_cause() -> None:
+    async with tcp_mcu() as (made, url), running(url) as (link, watcher, _):
+        link.set_outputs(1, 1)  # before the session: dropped, not queued
+        await watcher.until(is_up)
+        link.clear_faults(2, 11)
+        link.set_outputs(3, 1, 12)
+        link.set_lock(1, True, 13)
+        link.set_led(0, 2, 14)
+        link.set_grant(2, True, 15)
+        link.reset_mcu(16)
+        while not made[0].commands or made[0].commands[-1][0] != messages.RESET:
+            await made[0].news()
+        ids = [command[0] for command in made[0].commands if command[0] != messages.GRANT]
+        assert ids == [
+            messages.CLEAR_FAULTS,
+            messages.SET_OUTPUTS,
+            messages.SET_LOCK,
+            messages.SET_LED,
+            messages.RESET,
+        ]
+        grants = [command for command in made[0].commands if command[0] == messages.GRANT]
+        assert grants[-1][2] == 2
