@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
 from vsecc_host.runtime.trace import Frame, Hop, Record
 from vsecc_host.station.commands import PowerTarget, PublishView
 from vsecc_host.station.events import ChargeTargetRequested, CpStateChanged, PowerMeasured, RelayChanged
-from vsecc_host.station.values import Phase
+from vsecc_host.station.values import CpState, Phase
 
 WIDTH = 1080
 LEFT, RIGHT = 90, 60
@@ -17,7 +17,9 @@ PLOT_WIDTH = WIDTH - LEFT - RIGHT
 BAND_TOP, BAND_HEIGHT, BAND_STEP = 60, 26, 38
 CURVE_TOP, CURVE_HEIGHT = 190, 230
 FLOW_TOP = 510
-FLOW_STEP = 30
+FLOW_STEP = 26
+FLOW_ROWS = 16
+LINE_LENGTH = 130  # characters that fit behind the hop
 
 PHASE_COLOURS = {
     Phase.CONNECTED: "#cfd8dc",
@@ -40,7 +42,7 @@ class Story:
     pilot: list[tuple[float, str]] = field(default_factory=list)
     relay: list[tuple[float, bool]] = field(default_factory=list)
     curve: list[tuple[float, float, float]] = field(default_factory=list)
-    flow: list[Record] = field(default_factory=list)
+    flows: list[tuple[str, list[Record]]] = field(default_factory=list)
     end_s: float = 0.0
 
 
@@ -55,7 +57,13 @@ def read_story(records: Iterable[Record], evse_id: int) -> Story:
     for record in kept:
         if isinstance(record, Hop) and getattr(record.what, "evse_id", None) == evse_id:
             _note(story, record.what, record.at - zero_s)
-    story.flow = _typical_flow(kept, evse_id)
+    plugged = _flow_of(
+        kept,
+        lambda what: isinstance(what, CpStateChanged) and what.evse_id == evse_id and what.state is CpState.B,
+        first=True,
+    )
+    asked = _flow_of(kept, lambda what: isinstance(what, ChargeTargetRequested) and what.evse_id == evse_id)
+    story.flows = [("A plug goes in", plugged), ("The car asks for current", asked)]
     return story
 
 
@@ -71,18 +79,14 @@ def _note(story: Story, what: object, at_s: float) -> None:
         story.curve.append((at_s, what.snapshot.voltage_v, what.snapshot.current_a))
 
 
-def _typical_flow(records: Sequence[Record], evse_id: int) -> list[Record]:
-    """All hops of the middle CurrentDemand of the session."""
-    causes = [
-        record.cause
-        for record in records
-        if isinstance(record, Hop)
-        and isinstance(record.what, ChargeTargetRequested)
-        and record.what.evse_id == evse_id
-    ]
+def _flow_of(
+    records: Sequence[Record], wanted: Callable[[object], bool], *, first: bool = False
+) -> list[Record]:
+    """All hops of the first, or else the middle, cause that leads to something wanted."""
+    causes = [record.cause for record in records if isinstance(record, Hop) and wanted(record.what)]
     if not causes:
         return []
-    cause = causes[len(causes) // 2]
+    cause = causes[0 if first else len(causes) // 2]
     return [record for record in records if record.cause == cause]
 
 
@@ -120,8 +124,9 @@ class _Canvas:
             stop_s = pieces[index + 1][0] if index + 1 < len(pieces) else end_s
             x, width = self.x(start_s), self.x(stop_s) - self.x(start_s)
             self.box(x, top, width, BAND_HEIGHT, colour)
-            if width > 7 * len(label) + 6:
-                self.text(x + width / 2, top + 17, label, anchor="middle", size=11)
+            size = 11 if width > 7 * len(label) + 6 else 9
+            if width > 0.6 * size * len(label):
+                self.text(x + width / 2, top + 17, label, anchor="middle", size=size)
 
     def curve(self, points: Sequence[tuple[float, float]], top_value: float, colour: str) -> None:
         """A line over the plot area; `top_value` is its upper edge."""
@@ -151,7 +156,9 @@ def render_svg(records: Iterable[Record], evse_id: int = 1, title: str = "One ch
     ]
     canvas.band(2, "safety relay", relay, story.end_s)
     _curves(canvas, story)
-    height = _flow(canvas, story.flow)
+    height = FLOW_TOP
+    for name, flow in story.flows:
+        height = _flow(canvas, name, flow, height)
     body = "\n".join(canvas.parts)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}" '
@@ -173,39 +180,40 @@ def _curves(canvas: _Canvas, story: Story) -> None:
     canvas.text(LEFT + PLOT_WIDTH + 8, CURVE_TOP - 8, "A", fill="#d9480f")
     canvas.curve([(at, v) for at, v, _ in story.curve], top_v, "#1c7ed6")
     canvas.curve([(at, a) for at, _, a in story.curve], top_a, "#d9480f")
-    for tick in range(11):
-        at_s = story.end_s * tick / 10
-        canvas.text(canvas.x(at_s), bottom + 18, f"{at_s:.1f} s", anchor="middle", size=11)
+    step_s = _nice_top(story.end_s / 12)
+    for tick in range(int(story.end_s / step_s) + 1):
+        canvas.text(canvas.x(tick * step_s), bottom + 18, f"{tick * step_s:g} s", anchor="middle", size=11)
 
 
 def _nice_top(value: float) -> float:
-    for top in (1, 2, 5, 10, 20, 50, 100, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1500):
+    for top in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 150, 200, 250, 300, 400, 500, 600, 800, 1000, 1500):
         if value <= top:
             return float(top)
     return value
 
 
-def _flow(canvas: _Canvas, flow: Sequence[Record]) -> int:
-    """The hops of one cause id as rows; returns the height of the picture."""
-    if not flow:
-        return FLOW_TOP
+def _flow(canvas: _Canvas, name: str, flow: Sequence[Record], top: int) -> int:
+    """The hops of one cause id as rows below `top`; returns where the next flow may begin."""
     shown = [
         record for record in flow if not (isinstance(record, Hop) and isinstance(record.what, PublishView))
-    ]
-    canvas.text(LEFT, FLOW_TOP - 26, f"One CurrentDemandReq, every hop of cause {flow[0].cause}", size=15)
+    ][:FLOW_ROWS]
+    if not shown:
+        return top
+    canvas.text(LEFT, top - 14, f"{name}: every hop of cause {shown[0].cause}", size=15)
     zero_s = shown[0].at
     for row, record in enumerate(shown):
-        y = FLOW_TOP + row * FLOW_STEP
-        canvas.box(LEFT, y, 4, FLOW_STEP - 8, "#1c7ed6" if isinstance(record, Frame) else "#2f9e44")
-        canvas.text(LEFT - 8, y + 15, f"{(record.at - zero_s) * 1e6:.0f} us", anchor="end", size=11)
-        canvas.text(LEFT + 14, y + 15, _describe(record), size=12)
-    return FLOW_TOP + len(shown) * FLOW_STEP + 20
+        y = top + row * FLOW_STEP
+        canvas.box(LEFT, y, 4, FLOW_STEP - 6, "#1c7ed6" if isinstance(record, Frame) else "#2f9e44")
+        canvas.text(LEFT - 8, y + 13, f"{(record.at - zero_s) * 1e6:.0f} us", anchor="end", size=11)
+        canvas.text(LEFT + 14, y + 13, _describe(record), size=12)
+    return top + len(shown) * FLOW_STEP + 50
 
 
 def _describe(record: Record) -> str:
     if isinstance(record, Frame):
-        return f"{record.layer} {record.direction}: {record.raw.hex()}"
+        return f"{record.layer} {record.direction}, {len(record.raw)} bytes: {record.raw[:40].hex()}"
     if isinstance(record.what, (ChargeTargetRequested, PowerTarget)):
         what = record.what
         return f"{record.layer}: {type(what).__name__} {what.voltage_v:.1f} V, {what.current_a:.1f} A"
-    return f"{record.layer}: {type(record.what).__name__}"
+    details = repr(record.what).partition("(")[2].rstrip(")")
+    return f"{record.layer}: {type(record.what).__name__} {details}"[:LINE_LENGTH]
