@@ -1,0 +1,251 @@
+"""The state of one port: what it does on entering a state of table.py, its timers, pilot requests and modem.
+
+The frames are the business of machine.py, which owns a Port. Times are monotonic seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vsecc_host.slac.config import (
+    DIGITAL_DUTY_PERMILLE,
+    DIGITAL_DUTY_RANGE,
+    LEAVE_S,
+    MATCH_JOIN_S,
+    RESUME_S,
+    STEP_EF_S,
+    STEP_X1_S,
+    SlacConfig,
+)
+from vsecc_host.slac.events import (
+    DlinkReady,
+    MatchStateChanged,
+    ModemChanged,
+    ModemState,
+    PilotRequest,
+    SlacCause,
+    SlacFailed,
+)
+from vsecc_host.slac.modem import Modem, Note, Watch
+from vsecc_host.slac.session import Session, SessionState
+from vsecc_host.slac.table import MATCH_STATES, PortInput, PortState, step
+from vsecc_host.station.events import EvseEvent
+from vsecc_host.station.values import CpState, PilotMode
+
+P, I = PortState, PortInput  # noqa: E741
+
+
+class Port:
+    """One port; `events` are emptied by whoever takes them."""
+
+    def __init__(self, *, evse_id: int, config: SlacConfig, modem: Modem) -> None:
+        self.state = P.IDLE
+        self.modem = modem
+        self.sessions: dict[tuple[bytes, bytes], Session] = {}  # by EV MAC and run id, oldest first
+        self.matched: Session | None = None
+        self.deadline: float | None = None  # of the state
+        self.cp = CpState.UNKNOWN
+        self.events: list[EvseEvent] = []
+        self._evse_id = evse_id
+        self._config = config
+        self._duty_permille = 0
+        self._went_up = False  # the pilot left B for C or D: half a toggle
+        self._wakes = 0  # E/F tries since the plug
+        self._runs = 0  # failed joins since the plug
+        self._linked = False  # as last told above
+
+    def cp_changed(self, state: CpState, duty_permille: int, now: float) -> None:
+        """Confirmed pilot state and the duty cycle driven."""
+        digital = duty_permille in DIGITAL_DUTY_RANGE
+        if digital and self._duty_permille not in DIGITAL_DUTY_RANGE and self.state is P.LISTENING:
+            self.deadline = now + self._config.slac_init_s  # TT_EVSE_SLAC_init counts from 5 % on
+        self._duty_permille = duty_permille
+        before, self.cp = self.cp, state
+        if state is before:
+            return
+        if state is CpState.A:
+            self.apply(I.UNPLUGGED, now)
+        elif state in (CpState.E, CpState.F):
+            self.apply(I.CP_FAULT, now)
+        self._count_toggle(now)
+
+    def tick(self, now: float) -> None:
+        """The state's own deadline."""
+        if self.deadline is not None and now >= self.deadline:
+            self.deadline = None
+            self._state_over(now)
+
+    def settle(self, now: float) -> None:
+        """Drop failed sessions; the port has failed when none is left."""
+        if any(session.state is SessionState.FAILED for session in self.sessions.values()):
+            self.sessions = {k: s for k, s in self.sessions.items() if s.state is not SessionState.FAILED}
+        if self.state is P.MATCHING and not self.sessions:
+            self._failed(SlacCause.SESSIONS_FAILED, now)
+            self.apply(I.SESSIONS_OVER, now)
+
+    def _count_toggle(self, now: float) -> None:
+        if self.cp.energy:
+            self._went_up = True
+            return
+        toggled, self._went_up = self._went_up and self.cp is CpState.B, False
+        if toggled:
+            for session in self.sessions.values():
+                session.toggled()
+            self.apply(I.WAKE, now)
+
+    def _state_over(self, now: float) -> None:
+        if self.state is P.LISTENING:
+            self._wakes += 1
+            last = self._wakes > self._config.wake_retries
+            self._failed(SlacCause.NO_SLAC, now, final=last)
+            self.apply(I.T_INIT_LAST if last else I.T_INIT, now)
+        elif self.state in (P.JOINING, P.RESUMING):
+            self._runs += 1
+            last = self._runs >= self._config.matching_runs
+            cause = SlacCause.NOT_JOINED if self.state is P.JOINING else SlacCause.NOT_RESUMED
+            self._failed(cause, now, final=last)
+            self.apply(I.T_JOIN_LAST if last else I.T_JOIN, now)
+        else:
+            plugged = self.cp.plugged or self.state is P.STEP_EF
+            self.apply(I.T_STEP if plugged else I.T_STEP_EMPTY, now)
+
+    def noted(self, note: Note, now: float) -> None:
+        """The modem has news."""
+        if note is Note.CHANGED:
+            self._modem_changed(now)
+        else:
+            self.apply(I.LINK_UP if note is Note.LINK_UP else I.LINK_DOWN, now)
+
+    def _modem_changed(self, now: float) -> None:
+        modem = self.modem
+        self.events.append(
+            ModemChanged(
+                at=now, evse_id=self._evse_id, state=modem.state, version=modem.version, detail=modem.detail
+            )
+        )
+        self.apply(I.MODEM_READY if modem.ready else I.MODEM_LOST, now)
+        if self.state is P.WAITING and modem.state is ModemState.DEAD:
+            self._failed(SlacCause.MODEM_DEAD, now, detail=modem.detail)
+
+    def apply(self, seen: PortInput, now: float) -> None:
+        """Take the table's step and enter the next state."""
+        before, self.state = self.state, step(self.state, seen)
+        if self.state is before:
+            return
+        self.deadline = None
+        if MATCH_STATES[self.state] is not MATCH_STATES[before]:
+            self.events.append(
+                MatchStateChanged(at=now, evse_id=self._evse_id, state=MATCH_STATES[self.state])
+            )
+        _ENTER[self.state](self, now, before)
+
+    def _failed(self, cause: SlacCause, now: float, *, final: bool = False, detail: str = "") -> None:
+        self.events.append(SlacFailed(at=now, evse_id=self._evse_id, cause=cause, final=final, detail=detail))
+
+    # --- on entering a state ------------------------------------------------------------------------------
+
+    def _pilot(self, mode: PilotMode, now: float) -> None:
+        duty = DIGITAL_DUTY_PERMILLE if mode is PilotMode.PWM else 0
+        self.events.append(PilotRequest(at=now, evse_id=self._evse_id, mode=mode, duty_permille=duty))
+
+    def _tell_link(self, link: bool, now: float) -> None:
+        if link is self._linked:
+            return
+        self._linked = link
+        ev_mac = self.matched.ev_mac if self.matched is not None else b""
+        self.events.append(
+            DlinkReady(
+                at=now,
+                evse_id=self._evse_id,
+                link=link,
+                ev_mac=ev_mac.hex().upper(),
+                proven=link and ev_mac in self.modem.hosts,
+            )
+        )
+
+    def _leave(self, now: float) -> None:
+        """Out of the network, TP_match_leave: a key that a car got is a key of the past."""
+        self._tell_link(False, now)
+        self.sessions.clear()
+        self.modem.watch(Watch.IDLE, now)
+        if self.matched is not None:
+            self.matched = None
+            self.modem.renew(now)
+
+    def _enter_idle(self, now: float, before: PortState) -> None:
+        self._leave(now)
+        self._wakes = self._runs = 0
+        if before is P.STEP_EF:
+            self._pilot(PilotMode.STEADY_POSITIVE, now)
+
+    def _enter_waiting(self, now: float, before: PortState) -> None:
+        self._leave(now)
+        if self.modem.ready:
+            self.apply(I.MODEM_READY, now)
+        elif self.modem.state is ModemState.DEAD and before in (P.IDLE, P.STEP_X1):
+            self._failed(SlacCause.MODEM_DEAD, now, detail=self.modem.detail)
+
+    def _enter_listening(self, now: float, before: PortState) -> None:
+        self.modem.watch(Watch.IDLE, now)
+        self.deadline = now + self._config.slac_init_s
+        if before is not P.MATCHING:
+            self._pilot(PilotMode.PWM, now)
+
+    def _enter_matching(self, now: float, before: PortState) -> None:
+        self.modem.watch(Watch.QUIET, now)
+
+    def _enter_joining(self, now: float, before: PortState) -> None:
+        self.modem.watch(Watch.LINK, now)
+        self.deadline = now + MATCH_JOIN_S
+
+    def _enter_matched(self, now: float, before: PortState) -> None:
+        self._wakes = self._runs = 0
+        self._tell_link(True, now)
+
+    def _enter_paused(self, now: float, before: PortState) -> None:
+        self.modem.watch(Watch.IDLE, now)
+        self._pilot(PilotMode.STEADY_POSITIVE, now)
+
+    def _enter_resuming(self, now: float, before: PortState) -> None:
+        self._linked = False  # told anew when the EV is awake
+        self.modem.watch(Watch.LINK, now)
+        self.deadline = now + RESUME_S
+        self._pilot(PilotMode.PWM, now)
+
+    def _enter_lost(self, now: float, before: PortState) -> None:
+        self._tell_link(False, now)
+        self.modem.watch(Watch.IDLE, now)
+
+    def _enter_leaving(self, now: float, before: PortState) -> None:
+        self._leave(now)
+        self._pilot(PilotMode.STEADY_POSITIVE, now)
+        self.deadline = now + LEAVE_S
+
+    def _enter_step_ef(self, now: float, before: PortState) -> None:
+        self._pilot(PilotMode.STEADY_NEGATIVE, now)
+        self.deadline = now + STEP_EF_S
+
+    def _enter_step_x1(self, now: float, before: PortState) -> None:
+        self._pilot(PilotMode.STEADY_POSITIVE, now)
+        self.deadline = now + STEP_X1_S
+
+    def _enter_held(self, now: float, before: PortState) -> None:
+        self._leave(now)
+        self._pilot(PilotMode.STEADY_POSITIVE, now)
+
+
+_ENTER: dict[PortState, Callable[[Port, float, PortState], None]] = {
+    P.IDLE: Port._enter_idle,
+    P.WAITING: Port._enter_waiting,
+    P.LISTENING: Port._enter_listening,
+    P.MATCHING: Port._enter_matching,
+    P.JOINING: Port._enter_joining,
+    P.MATCHED: Port._enter_matched,
+    P.PAUSED: Port._enter_paused,
+    P.RESUMING: Port._enter_resuming,
+    P.LOST: Port._enter_lost,
+    P.LEAVING: Port._enter_leaving,
+    P.STEP_EF: Port._enter_step_ef,
+    P.STEP_X1: Port._enter_step_x1,
+    P.HELD: Port._enter_held,
+}
