@@ -215,7 +215,7 @@ class Safety:
         self._second.tick(now)
 
     def refresh(self, now):
-        """Renew the keep-alives, every 4 ms of their 19; a change was passed on at once by `tick`."""
+        """Renew each keep-alive, every 4 ms of its 19; a change was passed on at once by `tick`."""
         for relay in self.relays:
             relay.drive()
         self.spare.supervise(now)

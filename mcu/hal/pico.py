@@ -288,8 +288,8 @@ class Hal:
 
     def _exchange(self):
         """Shift LEDs and outputs out while the inputs come in."""
-        self._flash = self._flash + 1 & 63  # polled every 10 ms: 320 ms on, 320 ms off
-        flash_on = self._flash & 32
+        self._flash = self._flash + 1 & 31  # polled every 16 ms or so: 0.3 s on, 0.3 s off
+        flash_on = self._flash & 16
         lights = 0
         for index in range(4):
             pattern = self._leds[index]

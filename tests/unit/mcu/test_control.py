@@ -150,8 +150,8 @@ def leave_out(control, bit):
 
 def test_every_chore_has_its_turn():
     for port in (1, 2):
-        assert CHORES.count(port) == 4
-    assert [CHORES.count(chore) for chore in (3, 4, 5, 6)] == [1, 1, 1, 1]
+        assert list(CHORES).count(port) == 4
+    assert [list(CHORES).count(chore) for chore in (3, 4, 5, 6)] == [1, 1, 1, 1]
     keep_alives = [slot for slot in range(16) if CHORES[slot] == 0]
     assert keep_alives == [0, 4, 8, 12]
 

@@ -37,6 +37,18 @@ def test_s8_digest_covers_names_lengths_and_contents_in_order():
     assert [name for name, _ in files] == ["x/a.py", "x/b.py", "x/sub/c.py"]
     assert image.digest(files) == expected
     assert image.digest([files[2], files[0], files[1]]) == expected
+    remove_folder(FOLDER)
+
+
+def remove_folder(folder):
+    """Leave nothing behind."""
+    for entry in os.listdir(folder):
+        path = folder + "/" + entry
+        if os.stat(path)[0] & 0x4000:
+            remove_folder(path)
+        else:
+            os.remove(path)
+    os.rmdir(folder)
 
 
 def test_s8_any_change_changes_the_digest():
@@ -50,6 +62,7 @@ def test_s8_any_change_changes_the_digest():
     os.remove(FOLDER + "/d.py")
     assert len({before, changed, added, image.digest(image.files_of(FOLDER, "y"))}) == 4
     assert image.digest(image.files_of(FOLDER, "x")) == before
+    remove_folder(FOLDER)
 
 
 def test_s8_running_program_has_an_identity():

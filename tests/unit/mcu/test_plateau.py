@@ -86,6 +86,22 @@ def test_distance_of_rising_edges():
         assert form.rising_distance(steady, 1024, MASK, 220, THRESHOLD) == 0
 
 
+def test_s5_viper_form_allocates_nothing():
+    if len(FORMS) < 2:
+        return
+    from micropython import heap_lock, heap_unlock
+
+    ring = ring_of(pilot(5, phase=30), pilot(50))
+    out = array("i", (0, 0, 0, 0, 0, 0))
+    heap_lock()
+    try:
+        plateau_viper.split(ring, 1024, MASK, 100, THRESHOLD, out)
+        distance = plateau_viper.rising_distance(ring, 1024, MASK, 220, THRESHOLD)
+    finally:
+        heap_unlock()
+    assert out[2] == 5 and distance == 100
+
+
 def test_both_forms_agree_on_noise():
     if len(FORMS) < 2:
         return
