@@ -1,0 +1,59 @@
+"""An AF_PACKET socket on one interface: whole Ethernet frames of one type (needs CAP_NET_RAW)."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+MAX_FRAME_SIZE = 2048  # bytes; longer frames are cut, SLAC's are below 1100
+BUFFER_SIZE = 256 * 1024  # bytes in the kernel: some hundred frames, a flood beyond it is dropped there
+_PACKET_OUTGOING = 4  # linux/if_packet.h: our own frames, heard again
+ALL_TYPES = 0x0003  # ETH_P_ALL
+
+
+class RawSocket:
+    """Bound to one interface from the start, so that no other's frames ever queue up."""
+
+    def __init__(self, interface: str, ethertype: int) -> None:
+        """OSError when there is no such interface or no permission."""
+        self.interface = interface
+        # Protocol 0 receives nothing until bind names interface and type together.
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        try:
+            self._socket.setblocking(False)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_SIZE)
+            self._socket.bind((interface, ethertype))
+            self.mac: bytes = self._socket.getsockname()[4]
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def fileno(self) -> int:
+        """For the event loop."""
+        return self._socket.fileno()
+
+    def receive(self) -> bytes | None:
+        """The next frame somebody else sent; None when there is none. OSError when the interface is gone."""
+        while True:
+            try:
+                raw, address = self._socket.recvfrom(MAX_FRAME_SIZE)
+            except BlockingIOError:
+                return None
+            if address[2] != _PACKET_OUTGOING:
+                return raw
+
+    def send(self, raw: bytes) -> bool:
+        """False for a frame dropped for want of room. OSError when the interface is gone."""
+        try:
+            self._socket.send(raw)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno in (errno.ENOBUFS, errno.EMSGSIZE):
+                return False
+            raise
+        return True
+
+    def close(self) -> None:
+        """Done with it."""
+        self._socket.close()
