@@ -29,8 +29,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Runs the firmware on an emulated board; the host connects by TCP or to a pty.",
         epilog="example: vsecc sim mcu --listen tcp://127.0.0.1:5700 --scenario plug_in.toml",
     )
-    parser.add_argument("--listen", metavar="URL", default="tcp://127.0.0.1:5700", help="tcp://HOST:PORT or pty://PATH")
-    parser.add_argument("--scenario", metavar="FILE", type=Path, help="timed EV states, faults and inputs, TOML or JSON")
+    parser.add_argument(
+        "--listen", metavar="URL", default="tcp://127.0.0.1:5700", help="tcp://HOST:PORT or pty://PATH"
+    )
+    parser.add_argument(
+        "--scenario", metavar="FILE", type=Path, help="timed EV states, faults and inputs, TOML or JSON"
+    )
     parser.add_argument("--interpreter", choices=["auto", "micropython", "cpython"], default="auto")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same noise")
     parser.add_argument("--duration", metavar="S", type=float, help="end after so many seconds")

@@ -112,7 +112,7 @@ class Board:
         self.write_outputs(0)
 
     def soft_reset(self) -> None:
-        """The interpreter restarts, the chip does not: levels stay, PIO stands still, the watchdog counts on."""
+        """The interpreter restarts, not the chip: levels stay, PIO stands still, the watchdog counts on."""
         self.trace.add(self.now_us, "soft-reset", True)
         self.restart = True
         for relay in self.relays.values():

@@ -1,4 +1,4 @@
-"""When the chip starts: at power-on, after every reset, and after a death nothing on the board would notice."""
+"""When the chip starts: at power-on, after a reset, and after a death that nothing on the board would see."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class RelayView:
 class McuEmulator:
     """`async with McuEmulator() as mcu:`; `mcu.url` is where the host connects.
 
-    With real time it runs in processes of its own, MicroPython where there is one; on a loop with virtual time
+    With real time it runs in processes of its own, MicroPython where there is one; with virtual time
     (or with `in_process=True`) the firmware runs on CPython inside this process, by `loop.time()` alone.
     """
 
@@ -209,6 +209,8 @@ class McuEmulator:
                 self._note(
                     Entry(message["at"], message["name"], tuple(value) if isinstance(value, list) else value)
                 )
+        if self._worker is not None:
+            logger.error("the emulator process ended, status %s", await self._worker.wait())
 
     def _note(self, entry: Entry) -> None:
         """Keeps the views current and tells the listeners."""

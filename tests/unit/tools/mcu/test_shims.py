@@ -1,0 +1,82 @@
+"""The chip's side of the exchange inside a real MicroPython: the hot calls allocate nothing (rule S5)."""
+
+import subprocess
+
+import pytest
+
+from vsecc_sim.mcu.firmware import SHIMS, search_path
+from vsecc_sim.mcu.interpreter import find_micropython
+
+PROBE = """
+import sys
+sys.path[:0] = {folders!r}
+import chip, gc, micropython
+from array import array
+
+class Board:
+    ticks = 0
+    def write(self, buffer, count):
+        return count
+    def readinto(self, buffer, count):
+        if count == 4 * chip.WORDS:
+            Board.ticks += 1000
+            buffer[chip.W_TICKS] = Board.ticks
+            buffer[chip.W_RX_COUNT] = 40
+            buffer[chip.W_TX_FREE] = 1024
+            buffer[chip.W_ADC_COUNT] = 200
+            buffer[chip.W_ADC_TOTAL] = 200
+            buffer[chip.W_FLAGS] = 0
+        return count
+
+from mcu import boards
+table = boards.choose("test")
+chip.converter_select = table.CONVERTER_SELECT
+chip.expander_select = table.EXPANDER_SELECT
+board = Board()
+chip.connect(board, board, None)
+from mcu.hal.pico import Hal
+hal = Hal(table)
+out, rx, tx = array("i", (0, 0, 0, 0)), bytearray(64), bytearray(32)
+
+def cycle(n):
+    now = hal.ticks_us()
+    for port in (1, 2):
+        hal.pilot_drive(port, 50 + n)
+        hal.pilot_measure(port, out)
+        hal.pilot_period_us(port)
+        hal.proximity_mv(port)
+    for relay in (1, 2, 3):
+        hal.relay_feed(relay)
+        hal.relay_feedback(relay)
+    hal.dip_switches()
+    while hal.uart_read_into(rx):
+        pass
+    hal.uart_write(tx, 32)
+    hal.watchdog_feed()
+    hal.idle_until((now + 1000) & 0x3fffffff)
+
+def cycles():
+    for n in range(50):
+        for at in range(6):
+            chip.tx_levels[at] = 0
+        cycle(n)
+
+cycle(0)
+gc.collect()
+micropython.heap_lock()
+try:
+    cycles()
+finally:
+    micropython.heap_unlock()
+print("done")
+"""
+
+
+@pytest.mark.clause("S5")
+def test_every_hot_call_of_the_hardware_interface_runs_with_a_locked_heap():
+    micropython = find_micropython()
+    if micropython is None:
+        pytest.skip("no MicroPython here: `vsecc sim interpreter --fetch` gets one")
+    script = PROBE.format(folders=[str(SHIMS), *search_path()])
+    done = subprocess.run(micropython.argv("-c", script), capture_output=True, text=True, check=False)
+    assert done.stdout == "done\n", done.stdout + done.stderr
