@@ -86,19 +86,22 @@ def pre_charge(req: m.PreChargeReq, session: DinSession, at: Situation) -> Reply
 
 
 def power_on(req: m.PowerDeliveryReq, session: DinSession, at: Situation) -> Reply | Refusal:
-    """Start: answered when the contactors are closed; a profile above PMax is the EV's business."""
+    """Start: answered when the voltage is there and the contactors are closed."""
     session, events = _note_delivery(req, session, at)
-    if at.first:
-        present_v = at.view.power.voltage_v
-        if present_v < session.pre_charge_target_v - START_TOLERANCE_V:
-            code = m.ResponseCode.FAILED_EVSEPresentVoltageToLow
-            reason = f"start at {present_v:.1f} V of {session.pre_charge_target_v:.1f} V"
-            return Refusal(code, Cause.PRE_CHARGE_TIMEOUT, reason)
+    wait_until = at.asked_at + times.POWER_SWITCH_S
+    present_v = at.view.power.voltage_v
+    if present_v < session.pre_charge_target_v - START_TOLERANCE_V:
+        if at.now < wait_until:
+            return Reply(None, session, events, wait_until=wait_until)
+        reason = f"start at {present_v:.1f} V of {session.pre_charge_target_v:.1f} V"
+        code = m.ResponseCode.FAILED_EVSEPresentVoltageToLow
+        return Refusal(code, Cause.PRE_CHARGE_TIMEOUT, reason)
+    if not session.start_told:
+        session = replace(session, start_told=True)
         events += (ChargeStartRequested(at=at.now, evse_id=session.evse_id),)
     if at.view.power.contactors_closed:
         body = m.PowerDeliveryRes(_OK, answers.status(at.view))
         return Reply(body, replace(session, charge_started=True), events)
-    wait_until = at.asked_at + times.POWER_SWITCH_S
     if at.now < wait_until:
         return Reply(None, session, events, wait_until=wait_until)
     code = m.ResponseCode.FAILED_PowerDeliveryNotApplied

@@ -27,6 +27,7 @@ class DinSession:
     pilot_seen: bool = False  # state C or D was there for the cable check
     pre_charge_target_v: float = 0.0
     voltage_reached: bool = False
+    start_told: bool = False  # ChargeStartRequested was emitted
     charge_started: bool = False
     charge_stopped: bool = False
     ev_error: int = 0

@@ -176,7 +176,7 @@ def test_start_is_answered_when_the_contactors_are_closed() -> None:
     dialogue, step = start()
     assert (step.answer, step.wait_until) == (None, NOW + 1.2)
     assert step.events == (ChargeStartRequested(at=NOW, evse_id=1),)
-    step = dialogue.again(fresh(NOW + 0.4, contactors_closed=True), NOW + 0.4)
+    step = dialogue.again(fresh(NOW + 0.4, voltage_v=370.0, contactors_closed=True), NOW + 0.4)
     assert body_of(step) == m.PowerDeliveryRes(Code.OK, READY)
     assert step.events == ()
     assert dialogue.session.state is S.CURRENT_DEMAND_FIRST
@@ -184,7 +184,7 @@ def test_start_is_answered_when_the_contactors_are_closed() -> None:
 
 def test_start_without_contactors_fails_after_1_2_s() -> None:
     dialogue, _ = start()
-    step = dialogue.again(fresh(NOW + 1.2), NOW + 1.2)
+    step = dialogue.again(fresh(NOW + 1.2, voltage_v=370.0), NOW + 1.2)
     assert failed(step) == (
         Code.FAILED_PowerDeliveryNotApplied,
         Status.EVSE_NotReady,
@@ -192,9 +192,19 @@ def test_start_without_contactors_fails_after_1_2_s() -> None:
     )
 
 
-def test_start_without_voltage_is_refused() -> None:
+def test_start_waits_for_the_voltage_before_the_station_hears_of_it() -> None:
     dialogue = dialogue_in(S.PRE_CHARGE_OR_POWER_ON, pre_charge_target_v=376.0)
     step = ask(dialogue, power_delivery(True), view(voltage_v=325.9, contactors_closed=True))
+    assert (step.answer, step.events, step.wait_until) == (None, (), NOW + 1.2)
+    step = dialogue.again(fresh(NOW + 0.3, voltage_v=326.0, contactors_closed=True), NOW + 0.3)
+    assert body_of(step).response_code == Code.OK
+    assert step.events == (ChargeStartRequested(at=NOW + 0.3, evse_id=1),)
+
+
+def test_start_without_voltage_is_refused_after_1_2_s() -> None:
+    dialogue = dialogue_in(S.PRE_CHARGE_OR_POWER_ON, pre_charge_target_v=376.0)
+    ask(dialogue, power_delivery(True), view(voltage_v=325.9, contactors_closed=True))
+    step = dialogue.again(fresh(NOW + 1.2, voltage_v=325.9, contactors_closed=True), NOW + 1.2)
     assert failed(step) == (
         Code.FAILED_EVSEPresentVoltageToLow,
         Status.EVSE_NotReady,
