@@ -4,14 +4,15 @@
 """
 # ruff: noqa: F821 - ptr8, ptr32 and uint are viper's own types
 
+import sys
 from array import array
 
 import micropython
 
 from . import cyclic, frame
 
-if not hasattr(micropython, "viper"):  # the type stubs, or a port without a native code emitter
-    raise ImportError("no viper here")
+if sys.implementation.name != "micropython":  # the type stubs of CPython
+    raise ImportError("MicroPython only")
 
 _TABLE_SIZE = 256
 _shared_table = []  # built with the first frame, 1 KiB for all of them

@@ -1,13 +1,15 @@
 """Cyclic frames in place; on MicroPython also that a steady line allocates nothing (rule S5)."""
 
+import sys
+
 from vsecc_link import cyclic, frame, messages
 from vsecc_link.link import HOST, MCU, Link, host_hello
 
-try:
+if sys.implementation.name == "micropython":
     import micropython
 
-    from vsecc_link import viper
-except (ImportError, SyntaxError):  # CPython, or an interpreter without a native code emitter
+    from vsecc_link import viper  # SyntaxError on a port without a native code emitter: the target has one
+else:
     micropython = viper = None
 
 HELLO = (messages.HELLO, 1, 0, messages.catalogue_crc(), 1000000, b"", "", "", "", 0, 7, 5)
