@@ -185,3 +185,17 @@ def test_cut_line_opens_and_a_healed_one_asks_for_a_new_session(rig):
     rig.inject("uart-cut", active=False)
     rig.run_until(lambda: rig.host.ups == 2, within_ms=2000)
     assert not rig.board.relays[1].closed
+
+
+@pytest.mark.skipif(MICROPYTHON is None, reason=NO_MICROPYTHON)
+def test_both_interpreters_leave_the_same_trace():
+    def trace(interpreter):
+        with Rig(interpreter) as rig:
+            rig.charge()
+            rig.ev("B")
+            rig.run_ms(50)
+            rig.inject("mcu-hang")
+            rig.run_ms(300)
+            return [entry for entry in rig.board.trace.entries() if not entry.name.startswith("led")]
+
+    assert trace(None) == trace(MICROPYTHON)
