@@ -13,7 +13,8 @@ from vsecc_host.station.values import CableCheck, Cause, Phase, PowerPhase, Stop
 def begin(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
     """A V2G session: ask who pays; an authorization given while the car waited still counts."""
     s.session = EvSession(live=True, begun=True)
-    s.cause, s.stop, s.cable_check = Cause.NONE, Stop.NONE, CableCheck.IDLE
+    s.cause, s.cause_detail, s.stop = Cause.NONE, "", Stop.NONE
+    s.cable_check = CableCheck.IDLE
     s.deadlines[Input.T_STALE] = max(now, s.power.at + STALE_S)
     if isinstance(event, e.V2gSessionStarted):
         s.out.append(

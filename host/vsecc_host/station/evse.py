@@ -32,6 +32,7 @@ class EvseMachine:
         state = self._state
         if isinstance(event, EvseEvent) and event.evse_id != state.evse_id:
             return []
+        state.seen_detail = ""
         for seen in observe(state, event, now):
             self._feed(seen, event, now)
         return self._finish(now)
@@ -50,6 +51,7 @@ class EvseMachine:
     def tick(self, now: float) -> list[Command]:
         """Whatever is due by `now`, oldest first."""
         deadlines = self._state.deadlines
+        self._state.seen_detail = ""
         while deadlines:
             timer = min(deadlines, key=deadlines.__getitem__)
             if deadlines[timer] > now:
@@ -85,7 +87,8 @@ class EvseMachine:
             if state.phase is Phase.FAULTED:
                 self._feed(self._freedom(), None, now)
         elif state.phase is Phase.FAULTED:
-            state.cause = blocker
+            if state.cause is not blocker:
+                state.set_cause(blocker)
         elif state.phase is not Phase.STOPPING:
             state.seen_cause = blocker
             self._feed(Input.BLOCKED, None, now)

@@ -68,7 +68,8 @@ def effective(
     owner = min(bounds, key=lambda name: bounds[name])
     power = max(0.0, bounds[owner])
     if at_voltage_v > 0:
-        max_current = min(max_current, power / (math.ceil(at_voltage_v / VOLTAGE_STEP_V) * VOLTAGE_STEP_V))
+        steps = max(1, math.ceil(at_voltage_v / VOLTAGE_STEP_V))
+        max_current = min(max_current, power / (steps * VOLTAGE_STEP_V))
     elif power <= 0:
         max_current = 0.0
     enforced = DcLimits(

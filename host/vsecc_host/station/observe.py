@@ -36,6 +36,7 @@ def _mcu_lost(s: EvseState, event: e.McuLinkLost, now: float) -> Inputs:
     s.mcu_up, s.mcu_refused = False, event.refused
     s.cp, s.relay_closed = v.CpState.UNKNOWN, False  # the grant expires, the relay opens by itself (S3)
     s.out.append(PowerSupervision(evse_id=s.evse_id, relay_closed=False))
+    s.seen_detail = event.reason
     s.seen_cause = v.Cause.MCU_REFUSED if event.refused else v.Cause.MCU_LINK_LOST
     return (Input.MCU_LOST,)
 
@@ -54,18 +55,15 @@ def _relay(s: EvseState, event: e.RelayChanged, now: float) -> Inputs:
     s.out.append(PowerSupervision(evse_id=s.evse_id, relay_closed=event.closed))
     if event.closed:
         return (Input.RELAY_CLOSED,)
-    s.seen_cause = cause_of_open_relay(event.reason)
+    s.seen_cause, s.seen_detail = cause_of_open_relay(event.reason), event.reason
     return (Input.RELAY_OPENED,) if changed else ()
 
 
 def _port_fault(s: EvseState, event: e.PortFaultChanged, now: float) -> Inputs:
+    s.seen_detail = event.fault
     others = tuple(name for name in s.port_faults if name != event.fault)
     s.port_faults = tuple(sorted((*others, event.fault))) if event.latched else others
     return (Input.FAULT_LATCHED if event.latched else Input.FAULT_RELEASED,)
-
-
-def _session_started(s: EvseState, event: e.V2gSessionStarted, now: float) -> Inputs:
-    return (Input.SESSION,)
 
 
 def _parameters(s: EvseState, event: e.EvParametersTold, now: float) -> Inputs:
@@ -138,12 +136,12 @@ def _hardware_max_v(s: EvseState) -> float:
 
 
 def _ev_error(s: EvseState, event: e.EvErrorReported, now: float) -> Inputs:
-    s.session.ev_error = True
+    s.session.ev_error = event.code
     return (Input.EV_ERROR,)
 
 
 def _ended(s: EvseState, event: e.V2gSessionEnded, now: float) -> Inputs:
-    s.session.orderly, s.session.end_cause = event.orderly, event.cause
+    s.session.orderly, s.session.end_cause, s.session.end_detail = event.orderly, event.cause, event.detail
     return (Input.ENDED,)
 
 
@@ -161,20 +159,21 @@ def _cable_check_done(s: EvseState, event: e.CableCheckDone, now: float) -> Inpu
 
 
 def _power_lost(s: EvseState, event: e.PowerLost, now: float) -> Inputs:
-    s.seen_cause = event.cause
+    s.seen_cause, s.seen_detail = event.cause, event.detail
     if event.cause is not v.Cause.POWER_REFUSED:  # a refused command is over at once, the others last
         s.power_lost = event.cause
     return (Input.POWER_LOST,)
 
 
 def _authorization(s: EvseState, event: e.AuthorizationDecided, now: float) -> Inputs:
-    s.seen_cause = v.Cause.NOT_AUTHORIZED
+    s.seen_cause, s.seen_detail = v.Cause.NOT_AUTHORIZED, event.who
     if s.phase in SESSION_PHASES or s.phase is v.Phase.CONNECTED:
         s.authorization = v.Authorization.ACCEPTED if event.accepted else v.Authorization.REJECTED
     return (Input.ACCEPT if event.accepted else Input.REJECT,)
 
 
 def _stop(s: EvseState, event: e.StopRequested, now: float) -> Inputs:
+    s.seen_detail = event.who
     s.seen_cause = v.Cause.STATION_STOPPED if event.who == "station" else v.Cause.STOP_REQUESTED
     if event.emergency:
         s.seen_cause = v.Cause.EMERGENCY_INPUT

@@ -57,6 +57,7 @@ def arm(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> N
         Cause.NONE,
     )
     s.unlock_wanted = False
+    s.cause_detail = ""
     if s.config.lock_connector and not s.locked:
         s.locked = True
         s.out.append(c.LockConnector(evse_id=s.evse_id, locked=True))
@@ -73,7 +74,8 @@ def _clear_faults(s: EvseState) -> None:
 def unplug(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
     """The cable is out: everything off, whatever went on."""
     if s.session.begun:
-        s.cause = Cause.UNPLUGGED if s.cause is Cause.NONE else s.cause
+        if s.cause is Cause.NONE:
+            s.set_cause(Cause.UNPLUGGED)
         zero(s)
         s.session.end_cause = Cause.UNPLUGGED
         finish(s, step, event, now)
@@ -104,7 +106,7 @@ def _unplugged(s: EvseState, now: float) -> None:
 
 def block(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
     """Charging is impossible for now: no permission, no invitation, no conversation."""
-    s.cause = s.seen_cause
+    s.set_cause(s.seen_cause)
     s.set_grant(False)
     refuse_v2g(s, s.cause)
     s.set_pilot(PilotMode.STEADY_POSITIVE)
@@ -112,7 +114,7 @@ def block(s: EvseState, step: Step, event: e.StationEvent | None, now: float) ->
 
 def free(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
     """Available again, no car."""
-    s.cause = Cause.NONE
+    s.cause, s.cause_detail = Cause.NONE, ""
 
 
 def hold(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
@@ -121,7 +123,7 @@ def hold(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> 
 
 def dismiss(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
     """Stopped before the car began to talk."""
-    s.cause = s.seen_cause
+    s.set_cause(s.seen_cause)
     keep_out(s, step, event, now)
     s.set_grant(False)
     pilot_off(s, step, event, now)

@@ -43,7 +43,8 @@ class EvSession:
     orderly: bool = False  # it ended with SessionStop
     end_cause: v.Cause = v.Cause.NONE
     ev: v.EvParameters | None = None
-    ev_error: bool = False
+    end_detail: str = ""
+    ev_error: str = ""  # code of the EV
     soc_percent: int = 0
     charged: bool = False  # CHARGING was reached
     granted: bool = False
@@ -83,6 +84,8 @@ class EvseState:
     cable_check: v.CableCheck = v.CableCheck.IDLE
     stop: v.Stop = v.Stop.NONE
     session: EvSession = field(default_factory=EvSession)
+    cause_detail: str = ""
+    seen_detail: str = ""  # detail of the event just observed
     seen_cause: v.Cause = v.Cause.NONE  # cause that belongs to the input just observed
     held: bool = False  # unplug before the next session
     fruitless: int = 0  # sessions of this plug-in in a row that did not charge
@@ -94,6 +97,10 @@ class EvseState:
     deadlines: dict[Input, float] = field(default_factory=dict)
     out: list[c.Command] = field(default_factory=list)
     reports: list[str] = field(default_factory=list)
+
+    def set_cause(self, cause: v.Cause) -> None:
+        """Why it does not charge, with the detail of the event that brought it."""
+        self.cause, self.cause_detail = cause, self.seen_detail
 
     def set_pilot(self, mode: v.PilotMode) -> None:
         """Drive the pilot; PWM always means 5 %."""
@@ -199,6 +206,7 @@ class EvseState:
             stop_delay_s=self.config.stop_delay_s,
             cause=self.cause,
             port_faults=self.port_faults,
+            cause_detail=self.cause_detail,
         )
 
 

@@ -20,7 +20,7 @@ def trip(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> 
     """S9: emergency stop. The first cause counts, unless all there was is a polite request to stop."""
     cause = step.cause if step.cause is not Cause.NONE else s.seen_cause
     if s.cause is Cause.NONE or s.stop is Stop.NORMAL:
-        s.cause = cause
+        s.set_cause(cause)
     _shut_down(s, now, ramp_s(cause))
 
 
@@ -86,7 +86,8 @@ def ask_stop(s: EvseState, step: Step, event: e.StationEvent | None, now: float)
     """Ask the car to stop; a bounded wait, then hard."""
     if s.stop is Stop.NORMAL:
         return
-    s.stop, s.cause = Stop.NORMAL, s.seen_cause
+    s.stop = Stop.NORMAL
+    s.set_cause(s.seen_cause)
     s.deadlines[Input.T_STOP] = now + s.config.stop_delay_s + s.config.stop_wait_s
 
 
@@ -119,7 +120,8 @@ def finish(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -
     """Session over: standby, and a pause before the car may try again."""
     open_output(s, now)
     s.out.append(c.PowerReset(evse_id=s.evse_id))
-    s.cause = _final_cause(s)
+    if s.cause is Cause.NONE:
+        s.cause, s.cause_detail = _final_cause(s), s.session.ev_error or s.session.end_detail
     s.held = needs_replug(s.cause)
     s.fruitless = 0 if s.session.charged else s.fruitless + 1
     s.session.begun = s.session.live = False
@@ -136,8 +138,6 @@ def finish(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -
 
 
 def _final_cause(s: EvseState) -> Cause:
-    if s.cause is not Cause.NONE:
-        return s.cause
     if s.session.ev_error:
         return Cause.EV_ERROR
     if s.authorization is Authorization.REJECTED:

@@ -181,3 +181,4 @@ class EvseView:
     stop_delay_s: float
     cause: Cause  # why it does not charge or why the last session ended
     port_faults: tuple[str, ...] = ()
+    cause_detail: str = ""  # who or what exactly, for a person: a fault's name, an EV error code
