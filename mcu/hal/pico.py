@@ -136,7 +136,10 @@ class Hal:
                 ctrl=control,
                 trigger=dma is self._dma_1,
             )
-        first, second = board.PILOT_ADC_CHANNEL
+        self._start_converter(base, *board.PILOT_ADC_CHANNEL)
+
+    def _start_converter(self, base, first, second):
+        """Conversions of both inputs in turn, for ever; the order starts with port 1."""
         mem32[base + _ADC_DIV] = _ADC_DIVIDER
         mem32[base + _ADC_FCS] = _FCS_ENABLE | _FCS_DREQ | _FCS_FLAGS | _FCS_THRESHOLD_ONE
         inputs = first << _CS_INPUT_SHIFT | (1 << first | 1 << second) << _CS_ROBIN_SHIFT

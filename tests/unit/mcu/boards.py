@@ -180,3 +180,30 @@ class Bench:
 
 def _no_collect():
     pass
+
+
+def closed(bench, relay=1):
+    return bench.safety.relays[relay - 1].driven
+
+
+def keep_granted(bench, cycles, relays=1):
+    """A host that grants every 100 ms."""
+    for done in range(0, cycles, 100):
+        bench.grant(relays)
+        bench.cycles(min(100, cycles - done))
+
+
+def disturb(bench, name, port=1):
+    board = bench.board
+    if name == "short":
+        bench.plug(port, "E")
+    elif name == "diode":
+        board.low_mv[port] = -board.level_mv[port]
+    elif name == "level":
+        board.level_mv[port] = 14000
+    elif name == "duty":
+        board.counts[port] = (10, 90)
+    elif name == "period":
+        board.period_us[port] = 900
+    else:
+        board.counts[port] = (0, 0)
