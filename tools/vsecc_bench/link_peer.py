@@ -113,20 +113,7 @@ async def goodput(loop: VirtualLoop, size: int, rate: float, baud: int, seconds:
                 await asyncio.sleep(POLL_S)
 
     tasks = [asyncio.create_task(send()) for _ in range(SENDERS)]
-    gone_s = None
-    while loop.time() < seconds + 5 and not all(task.done() for task in tasks):
-        await asyncio.sleep(POLL_S)
-        for wire, end in ((there, receiver), (back, sender)):
-            data = wire.arrived(loop.time())
-            if data:
-                end.data_received(data)
-        if sender._ncp_state is ash.NcpState.FAILED:
-            gone_s = loop.time()
-            break
-    for task in tasks:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, Exception):
-            await task
+    gone_s = await carry(loop, [(there, receiver), (back, sender)], tasks, seconds + 5)
     delivered = len(application.seen)
     return {
         "share": delivered * size / (min(seconds, gone_s or seconds) * baud / 10),
@@ -136,6 +123,24 @@ async def goodput(loop: VirtualLoop, size: int, rate: float, baud: int, seconds:
         "wrong": application.wrong,
         "ended_after_s": gone_s,
     }
+
+
+async def carry(loop: VirtualLoop, wires: list[Any], tasks: list[Any], until: float) -> float | None:
+    """Move bytes until every sender is done; the time at which the framing gave up, None if it did not."""
+    gone_s = None
+    while loop.time() < until and gone_s is None and not all(task.done() for task in tasks):
+        await asyncio.sleep(POLL_S)
+        for wire, end in wires:
+            data = wire.arrived(loop.time())
+            if data:
+                end.data_received(data)
+            if end._ncp_state is ash.NcpState.FAILED:
+                gone_s = loop.time()
+    for task in tasks:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, Exception):
+            await task
+    return gone_s
 
 
 def run_goodput(size: int, rate: float, baud: int, seconds: float) -> dict[str, Any]:

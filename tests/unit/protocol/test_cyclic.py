@@ -112,9 +112,10 @@ def test_s5_steady_line_allocates_nothing():
     buffers = [bytearray(data) + bytearray(20) for data in frames]
     status = viper.CyclicFrame(messages.STATUS)
     _steady(frames[:2], mcu, status, buffers)  # the first frame of a size makes its view
+    frames, buffers = frames[2:], buffers[2:]
     micropython.heap_lock()
     try:
-        _steady(frames[2:], mcu, status, buffers[2:])
+        _steady(frames, mcu, status, buffers)
     finally:
         micropython.heap_unlock()
     assert reader.count == 40 and reader.values == [39, 1, 500] and mcu.refused == 0
