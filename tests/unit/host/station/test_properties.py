@@ -42,7 +42,7 @@ class Referee:
         assert not (self.closed and not self.granted), "contactors closed without permission"
         assert not (self.current_a > 0 and not self.closed), "current wanted with open contactors"
         due = self.rig.machine.next_deadline()
-        assert due is None or due > self.rig.now
+        assert due is None or due >= self.rig.now
 
     def see_SetGrant(self, command: c.SetGrant) -> None:
         if command.allowed:
