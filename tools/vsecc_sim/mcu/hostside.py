@@ -10,8 +10,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 CHUNK = 4096
-# What a host that does not read may leave behind before its bytes are lost, as on a real line.
-_SEND_BUFFER = 65_536
 
 
 class HostSide:
@@ -103,9 +101,14 @@ class PtyHostSide(HostSide):
         tty.setraw(self._slave)
         os.set_blocking(self._master, False)
         self._path = path
-        if path.is_symlink():
-            path.unlink()
-        path.symlink_to(os.ttyname(self._slave))
+        try:
+            if path.is_symlink():
+                path.unlink()
+            path.symlink_to(os.ttyname(self._slave))
+        except OSError:
+            os.close(self._master)
+            os.close(self._slave)
+            raise
         self.url = f"pty://{path}"
 
     def listeners(self) -> list[int]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from vsecc_sim.mcu.board import Board
 from vsecc_sim.mcu.commands import Command, obey
-from vsecc_sim.mcu.hostside import HostSide, open_host_side
+from vsecc_sim.mcu.hostside import CHUNK, HostSide, open_host_side
 from vsecc_sim.mcu.inprocess import InProcessChip
 from vsecc_sim.mcu.trace import Entry
 from vsecc_sim.mcu.virtual import VirtualMcu
@@ -62,6 +62,7 @@ class LocalMcu:
 
     def _tick(self) -> None:
         self._catch_up()
+        self._watch()
         # One call a firmware cycle: everything on the board that is due before the chip wakes is done then.
         next_us = self.board.now_us + 1000
         until_us = self._mcu.wake_us()
@@ -72,7 +73,9 @@ class LocalMcu:
 
     def _watch(self) -> None:
         """Waits for what the host side wants to be waited for at the moment."""
-        wanted = set(self._host.listeners()) if self._host else set()
+        # A host that floods the line waits in its socket.
+        room = self._host is not None and self.board.uart.host_free >= CHUNK
+        wanted = set(self._host.listeners()) if self._host and room else set()
         for fd in self._watched - wanted:
             self._loop.remove_reader(fd)
         for fd in wanted - self._watched:

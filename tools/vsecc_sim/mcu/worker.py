@@ -17,7 +17,7 @@ from typing import Any
 
 from vsecc_sim.mcu.board import Board
 from vsecc_sim.mcu.commands import obey
-from vsecc_sim.mcu.hostside import HostSide, open_host_side
+from vsecc_sim.mcu.hostside import CHUNK, HostSide, open_host_side
 from vsecc_sim.mcu.interpreter import Interpreter
 from vsecc_sim.mcu.process import ProcessChip, ProcessSettings
 from vsecc_sim.mcu.restart import Restart
@@ -109,7 +109,8 @@ class Worker:
 
     def _wait(self) -> None:
         chip = self._chip
-        host_fds = self._host.listeners()
+        # A host that floods the line waits in its socket.
+        host_fds = self._host.listeners() if self._board.uart.host_free >= CHUNK else []
         fds = [0, *host_fds]
         if chip.alive:
             fds.append(chip.fileno())
@@ -124,7 +125,7 @@ class Worker:
         self._board.advance(self._now_us())
         if 0 in readable:
             self._take_commands()
-        if self._board.uart.host_free and any(fd in readable for fd in host_fds):
+        if any(fd in readable for fd in host_fds):
             data = self._host.receive()
             if data:
                 self._board.uart.host_send(data, self._board.now_us)

@@ -199,3 +199,29 @@ def test_both_interpreters_leave_the_same_trace():
             return [entry for entry in rig.board.trace.entries() if not entry.name.startswith("led")]
 
     assert trace(None) == trace(MICROPYTHON)
+
+
+@pytest.mark.clause("S2", "S7")
+def test_flood_of_garbage_does_not_delay_the_control_path(rig):
+    rig.charge()
+    garbage = bytes(range(256)) * 4
+    for _ in range(100):
+        rig.board.uart.host_send(garbage, rig.board.now_us)
+        rig.run_ms(1)
+    left_us = rig.board.now_us
+    rig.ev("B")
+    for _ in range(20):
+        rig.board.uart.host_send(garbage, rig.board.now_us)
+        rig.run_ms(1)
+    assert rig.opened_after_us(left_us) <= 10_000
+    assert rig.board.boots == 1
+
+
+@pytest.mark.clause("S10")
+def test_fault_on_one_port_leaves_the_other_charging(rig):
+    rig.charge(1)
+    rig.charge(2)
+    rig.inject("cp-short", 1)
+    rig.run_until(lambda: not rig.board.relays[1].closed, within_ms=100)
+    rig.run_ms(300)
+    assert rig.board.relays[2].closed and rig.board.ports[2].duty_permille == 50
