@@ -1,4 +1,4 @@
-"""SLAC over real interfaces: the service beside the station's namespace, cars in theirs, modems in between."""
+"""SLAC over real interfaces: services in the station's namespace, cars in theirs, modems in between."""
 
 from __future__ import annotations
 
