@@ -13,6 +13,7 @@ from vsecc_sim.plant.battery import Battery
 
 _CABLE_FARAD = 2e-6  # Y capacitors and cable: enough to hold a voltage, charged within one step by 1 A
 _BLEED_OHM = 50_000.0  # discharges the open cable: 60 V from 500 V after 0.2 s
+_IDLE_A = 2.0  # a car outside takes no current during cable check and pre-charge
 _MAX_STEP_S = 1.0  # the battery's voltage moves little within it
 LOAD_BREAK_A = 5.0  # opening above this current wears contactors
 CLOSING_STEP_V = 20.0  # largest difference at which an EV may close, IEC 61851-23
@@ -32,6 +33,7 @@ class DcBus:
 
     def __init__(self, battery: Battery | None = None) -> None:
         self._battery = battery
+        self._external = False
         self._closed = False
         self._cable_v = 0.0
         self._current_a = 0.0
@@ -64,11 +66,17 @@ class DcBus:
         self._battery = battery
         self.facts = BusFacts()
 
+    def connect_external(self) -> None:
+        """A car outside this process: takes every voltage, and every current above pre-charge."""
+        self.disconnect()
+        self._external = True
+
     def disconnect(self) -> None:
         """The car is gone, whatever flowed."""
         self._note_opening()
         self._closed = False
         self._current_a = 0.0
+        self._external = False
         self._battery = None
 
     def close_contactor(self) -> None:
@@ -106,7 +114,8 @@ class DcBus:
             self._current_a = self._battery_current(self._battery, voltage_v, current_limit_a, connected)
             self._cable_v = self._battery.voltage_at(self._current_a)
         else:
-            self._current_a = 0.0
+            takes = self._external and connected and current_limit_a > _IDLE_A
+            self._current_a = current_limit_a if takes else 0.0
             self._cable_v = self._open_cable(voltage_v, current_limit_a, connected, elapsed_s)
         return self._cable_v, self._current_a
 

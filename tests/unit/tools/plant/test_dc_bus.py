@@ -92,3 +92,14 @@ def test_closing_without_a_car_does_nothing() -> None:
     bus = DcBus()
     bus.close_contactor()
     assert not bus.contactor_closed
+
+
+def test_an_external_car_takes_current_above_pre_charge_until_it_is_gone() -> None:
+    bus = DcBus()
+    bus.connect_external()
+    bus.apply(0, 0, True, 0.0)
+    assert bus.apply(400, 2, True, 0.1) == (400.0, 0.0)
+    assert bus.apply(400, 80, True, 0.2) == (400.0, 80.0)
+    assert bus.apply(400, 80, False, 0.21)[1] == 0.0
+    bus.disconnect()
+    assert bus.apply(400, 80, True, 0.3)[1] == 0.0
