@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from unit.host.v2g.namespaces import Net, inside, link_local, net
+from unit.host.v2g.namespaces import Net, inside, ip, link_local, net
 from unit.host.v2g.scripted import ScriptedStation
 
 from vsecc_sim.virtual_time import settle
@@ -32,23 +32,41 @@ async def car(namespace: str, *words: str) -> str:
     return out.decode().strip()
 
 
+async def listening(station: ScriptedStation) -> None:
+    """The interface has its address: duplicate address detection takes about two seconds."""
+    await settle(lambda: station.v2g.state_name == "listening", within_s=10)
+
+
 @pytest.mark.clause("ISO15118-2 7.10.1")
 async def test_discovery_and_a_session_on_a_real_interface(net: Net) -> None:
-    station = ScriptedStation(endpoint="iface://se0")
-    with inside(net.station):  # start waits until duplicate address detection is over
-        await station.__aenter__()
-    try:
-        assert station.v2g.sdp_address == ("ff02::1%se0", 15118)
-        address = link_local(net.station, "se0")
-        # WHEN a car with its link-local address asks THEN our link-local address answers and names itself
-        told = await car(net.car, "ask", "ev0", link_local(net.car, "ev0"))
-        assert told == f"answer from {address} says {address}"
-        # a global source and another interface get nothing
-        assert await car(net.car, "ask", "ev0", "2001:db8::2") == "silence"
-        assert await car(net.car, "ask", "ev1", link_local(net.car, "ev1")) == "silence"
-        # and a whole exchange works with scope ids
-        assert await car(net.car, "session", "ev0") == "OK"
-        await settle(lambda: bool(station.ends))
-        assert station.ends[0].orderly
-    finally:
-        await station.__aexit__(None, None, None)
+    with inside(net.station):
+        async with ScriptedStation(endpoint="iface://se0") as station:
+            await listening(station)
+            assert station.v2g.sdp_address == ("ff02::1%se0", 15118)
+            address = link_local(net.station, "se0")
+            # WHEN a car with its link-local address asks THEN our link-local address answers and names itself
+            told = await car(net.car, "ask", "ev0", link_local(net.car, "ev0"))
+            assert told == f"answer from {address} says {address}"
+            # a global source and another interface get nothing
+            assert await car(net.car, "ask", "ev0", "2001:db8::2") == "silence"
+            assert await car(net.car, "ask", "ev1", link_local(net.car, "ev1")) == "silence"
+            # and a whole exchange works with scope ids
+            assert await car(net.car, "session", "ev0") == "OK"
+            await settle(lambda: bool(station.ends))
+            assert station.ends[0].orderly
+
+
+async def test_a_modem_that_resets_is_found_again(net: Net) -> None:
+    with inside(net.station):
+        async with ScriptedStation(endpoint="iface://se0") as station:
+            await listening(station)
+            port = station.v2g.tcp_port
+            ip("-n", net.station, "link", "set", "se0", "down")
+            await settle(lambda: station.v2g.state_name == "no interface", within_s=10)
+            ip("-n", net.station, "link", "set", "se0", "up")
+            await listening(station)
+            assert station.v2g.tcp_port != port
+            await settle(
+                lambda: "tentative" not in ip("-n", net.car, "addr", "show", "dev", "ev0"), within_s=10
+            )
+            assert await car(net.car, "session", "ev0") == "OK"

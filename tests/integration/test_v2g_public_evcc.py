@@ -17,6 +17,7 @@ from unit.host.v2g.namespaces import Net, inside, net
 from unit.host.v2g.scripted import ScriptedStation
 
 from vsecc_host.station.values import Cause
+from vsecc_sim.virtual_time import settle
 
 __all__ = ["net"]
 
@@ -58,12 +59,9 @@ async def evcc(namespace: str, folder: Path) -> str:
 
 
 async def test_the_public_evcc_charges(net: Net, tmp_path: Path) -> None:
-    station = ScriptedStation(endpoint="iface://se0")
     with inside(net.station):
-        await station.__aenter__()
-    try:
-        log = await evcc(net.car, tmp_path)
-    finally:
-        await station.__aexit__(None, None, None)
+        async with ScriptedStation(endpoint="iface://se0") as station:
+            await settle(lambda: station.v2g.state_name == "listening", within_s=10)
+            log = await evcc(net.car, tmp_path)
     assert "stopped successfully" in log, log[-2000:]
     assert [(end.cause, end.orderly) for end in station.ends] == [(Cause.EV_FINISHED, True)]

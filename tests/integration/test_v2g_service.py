@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from ipaddress import IPv6Address
+from statistics import median
 
 import pytest
 from unit.host.v2g.car import handshake, request
@@ -19,6 +20,7 @@ from vsecc_host.station import events as e
 from vsecc_host.station.values import Authorization, Cause
 from vsecc_host.v2g import sdp, v2gtp
 from vsecc_host.v2g.din70121.states import Kind as K
+from vsecc_host.v2g.endpoint import EndpointError
 from vsecc_host.v2g.exi import Protocol, decode
 from vsecc_host.v2g.exi import din70121 as m
 from vsecc_host.v2g.service import READ_SIZE, WRITE_LIMIT, new_session_id
@@ -257,14 +259,26 @@ def test_session_ids_are_eight_random_bytes() -> None:
 
 @pytest.mark.parametrize("url", ["http://x", "iface://", "eth1", ""])
 async def test_a_wrong_endpoint_is_named(url: str) -> None:
-    from vsecc_host.v2g.endpoint import EndpointError, open_endpoint
-
     with pytest.raises(EndpointError, match="expected sim://"):
-        await open_endpoint(url, 0.0)
+        async with ScriptedStation(endpoint=url):
+            pass
 
 
-async def test_an_interface_that_is_not_there_is_named() -> None:
-    from vsecc_host.v2g.endpoint import EndpointError, open_endpoint
+async def test_an_absent_interface_is_waited_for_and_does_not_stop_the_station() -> None:
+    async with ScriptedStation(endpoint="iface://nosuch0") as station:
+        assert station.v2g.state_name == "no interface"
+        assert station.v2g.sdp_address == ("ff02::1%nosuch0", 15118)
+        assert station.v2g.tcp_port is None
 
-    with pytest.raises(EndpointError, match="nosuch0"):
-        await open_endpoint("iface://nosuch0", 0.0)
+
+async def test_answers_take_well_below_a_millisecond() -> None:
+    async with ScriptedStation() as station, connected(station) as streams:
+        station.change(authorization=Authorization.ONGOING)
+        session_id = await open_session(streams)
+        await answer(streams, request(REQUESTS[K.SERVICE_DISCOVERY], session_id))
+        await answer(streams, request(REQUESTS[K.SERVICE_PAYMENT_SELECTION], session_id))
+        for _ in range(300):
+            await answer(streams, request(REQUESTS[K.CONTRACT_AUTHENTICATION], session_id))
+        frames = [record for record in station.trace if isinstance(record, Frame) and record.layer == "v2gtp"]
+        took_s = [tx.at - rx.at for rx, tx in zip(frames[::2], frames[1::2], strict=True)]
+        assert len(took_s) == 304 and median(took_s) < 1e-3

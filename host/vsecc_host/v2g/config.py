@@ -11,4 +11,3 @@ class V2gConfig:
 
     endpoint: str = "sim://"
     protocols: tuple[str, ...] = ("din",)
-    interface_wait_s: float = 10.0  # for the link-local address of a modem that comes up with us

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import socket
 import struct
@@ -22,7 +21,6 @@ FIRST_PORT, LAST_PORT = (
 )  # some cars reject lower ones; Linux' own range begins lower
 _PORT_ATTEMPTS = 50
 _BACKLOG = 16  # one car at a time; the rest is refused as soon as the loop runs
-_POLL_S = 0.2  # while an interface has no usable address yet (duplicate address detection takes about 2 s)
 
 Address = tuple[str, int] | tuple[str, int, int, int]
 
@@ -40,6 +38,7 @@ class Endpoint:
     address: bytes  # packed IPv6 address told in the SDP response
     port: int
     scope_id: int
+    interface: str
     sdp_address: tuple[str, int]
 
     def accepts(self, source: Address) -> bool:
@@ -49,28 +48,40 @@ class Endpoint:
         host = source[0].partition("%")[0]
         return len(source) == 4 and source[3] == self.scope_id and IPv6Address(host).is_link_local
 
+    def present(self) -> bool:
+        """The interface still is the one we listen on: same index, same address."""
+        if not self.interface:
+            return True
+        try:
+            index, address = socket.if_nametoindex(self.interface), link_local_address(self.interface)
+        except OSError:
+            return False
+        return index == self.scope_id and IPv6Address(address).packed == self.address
+
     def close(self) -> None:
         """Close both sockets."""
         self.listener.close()
         self.discovery.close()
 
 
-async def open_endpoint(url: str, wait_s: float) -> Endpoint:
-    """Listener first, discovery after it; waits up to `wait_s` for the interface's link-local address."""
+def interface_of(url: str) -> str:
+    """The interface an endpoint URL names, empty for loopback; EndpointError for any other URL."""
     parts = urlsplit(url)
     if parts.scheme == "sim":
-        return _open_loopback()
+        return ""
     if parts.scheme != "iface" or not parts.netloc:
         raise EndpointError(f"V2G endpoint {url!r}: expected sim:// or iface://NAME")
-    loop = asyncio.get_running_loop()
-    give_up_at = loop.time() + wait_s
-    while True:
-        try:
-            return _open_interface(parts.netloc)
-        except OSError as error:
-            if loop.time() >= give_up_at:
-                raise EndpointError(f"V2G endpoint {url}: {error}") from error
-        await asyncio.sleep(_POLL_S)
+    return parts.netloc
+
+
+def open_endpoint(interface: str) -> Endpoint:
+    """Listening sockets on the interface, on loopback without one; OSError when it cannot be used (yet)."""
+    return _open_interface(interface) if interface else _open_loopback()
+
+
+def sdp_address(interface: str) -> tuple[str, int]:
+    """Where the SDP requests of an interface go."""
+    return f"{sdp.MULTICAST_GROUP}%{interface}", sdp.PORT
 
 
 def link_local_address(interface: str, table: Path = Path("/proc/net/if_inet6")) -> str:
@@ -105,7 +116,8 @@ def _open_interface(name: str) -> Endpoint:
         address=IPv6Address(address).packed,
         port=listener.getsockname()[1],
         scope_id=scope_id,
-        sdp_address=(f"{sdp.MULTICAST_GROUP}%{name}", sdp.PORT),
+        interface=name,
+        sdp_address=sdp_address(name),
     )
 
 
@@ -129,6 +141,7 @@ def _open_local(family: socket.AddressFamily, host: str) -> Endpoint:
         address=IPv6Address(mapped).packed,
         port=listener.getsockname()[1],
         scope_id=0,
+        interface="",
         sdp_address=(host, discovery.getsockname()[1]),
     )
 

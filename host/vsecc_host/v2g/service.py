@@ -7,6 +7,7 @@ import logging
 import secrets
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 from vsecc_host.runtime.pump import Pump
@@ -15,7 +16,7 @@ from vsecc_host.station.events import StationEvent
 from vsecc_host.station.values import Cause, EvseView
 from vsecc_host.v2g import sdp, v2gtp
 from vsecc_host.v2g.config import V2gConfig
-from vsecc_host.v2g.endpoint import Address, Endpoint, open_endpoint
+from vsecc_host.v2g.endpoint import Address, Endpoint, interface_of, open_endpoint, sdp_address
 from vsecc_host.v2g.exi import Protocol, warm_up
 from vsecc_host.v2g.machine import V2gConnection
 
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 READ_SIZE = 4096  # bytes per turn of the loop: bounds how long one chatty client can hold it
 WRITE_LIMIT = 16_384  # bytes a client may leave unread; answers are below 100 bytes, so this one never reads
+WATCH_S = 1.0  # between looks at the interface; duplicate address detection alone takes about 2 s
 
 OnEvent = Callable[[StationEvent, int], None]
 
@@ -66,51 +68,83 @@ class V2gService:
         self._discovery: asyncio.DatagramTransport | None = None
         self._accepted = False
         self._car: CarLink | None = None
-        self._leaving: set[CarLink] = set()
+        self._links: set[CarLink] = set()  # admitted and not closed yet
+        self._interface = ""
+        self._watcher: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Listen, then answer discovery; OSError when the endpoint cannot be used."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, _warm_up)
-        endpoint = await open_endpoint(self._url, self.config.interface_wait_s)
-        self._endpoint = endpoint
-        self._server = await loop.create_server(lambda: CarLink(self), sock=endpoint.listener)
-        transport, _ = await loop.create_datagram_endpoint(lambda: Discovery(self), sock=endpoint.discovery)
-        self._discovery = transport
-        logger.info("EVSE %d: V2G on %s, TCP port %d", self.evse_id, self._url, endpoint.port)
+        """Listen, then answer discovery; EndpointError for a wrong URL, an absent interface is waited for."""
+        self._interface = interface_of(self._url)
+        await asyncio.get_running_loop().run_in_executor(None, _warm_up)
+        try:
+            await self._open()
+        except OSError as error:
+            if not self._interface:
+                raise
+            logger.warning("EVSE %d: V2G waits for its interface: %s", self.evse_id, error)
+        if self._interface:
+            self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     async def stop(self) -> None:
         """End what runs and close every socket."""
         self._accepted = False
+        if self._watcher is not None:
+            self._watcher.cancel()
+        self._close(Cause.STATION_STOPPED)
+        await asyncio.sleep(0)  # lets the transports run their closing callbacks
+
+    async def _open(self) -> None:
+        loop = asyncio.get_running_loop()
+        endpoint = open_endpoint(self._interface)
+        self._server = await loop.create_server(lambda: CarLink(self), sock=endpoint.listener)
+        transport, _ = await loop.create_datagram_endpoint(lambda: Discovery(self), sock=endpoint.discovery)
+        self._discovery = transport
+        self._endpoint = endpoint
+        logger.info("EVSE %d: V2G on %s, TCP port %d", self.evse_id, self._url, endpoint.port)
+
+    def _close(self, cause: Cause) -> None:
         if self._car is not None:
-            self._car.end(Cause.STATION_STOPPED)
+            self._car.end(cause)
         if self._discovery is not None:
             self._discovery.close()
         if self._server is not None:
             self._server.close()
-        for car in [*self._leaving, *([self._car] if self._car is not None else [])]:
+        for car in list(self._links):
             car.abort()
-        await asyncio.sleep(0)  # lets the transports run their closing callbacks
+        self._endpoint = None
+
+    async def _watch(self) -> None:
+        """A modem that resets takes its interface along: listen again as soon as it is back."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            if self._endpoint is not None and not self._endpoint.present():
+                logger.warning("EVSE %d: interface %s is gone", self.evse_id, self._interface)
+                self._close(Cause.EV_DISCONNECTED)
+            if self._endpoint is None:
+                with suppress(OSError):
+                    await self._open()
 
     @property
     def sdp_address(self) -> tuple[str, int]:
         """Where a car's SDP request goes: the multicast group, or a loopback address when simulated."""
+        if self._interface:
+            return sdp_address(self._interface)
         if self._endpoint is None:
             raise RuntimeError("the V2G service is not started")
         return self._endpoint.sdp_address
 
     @property
-    def tcp_port(self) -> int:
-        """The port told in the SDP response."""
-        if self._endpoint is None:
-            raise RuntimeError("the V2G service is not started")
-        return self._endpoint.port
+    def tcp_port(self) -> int | None:
+        """The port told in the SDP response; None while the interface is absent."""
+        return self._endpoint.port if self._endpoint is not None else None
 
     @property
     def state_name(self) -> str:
-        """What is waited for, for displays: "closed", "listening" or a state of the session."""
+        """For displays: "no interface", "closed", "listening" or the state of the session."""
         if self._car is not None:
             return self._car.state_name
+        if self._endpoint is None:
+            return "no interface"
         return "listening" if self._accepted else "closed"
 
     def update(self, view: EvseView) -> None:
@@ -160,7 +194,7 @@ class V2gService:
                 return None
             self._car.abort()  # its session is over, it only waited for the EV to close
         self._car = car
-        self._leaving.add(car)
+        self._links.add(car)
         return V2gConnection(
             evse_id=self.evse_id,
             view=self.view,
@@ -172,7 +206,7 @@ class V2gService:
 
     def gone(self, car: CarLink) -> None:
         """The connection is closed."""
-        self._leaving.discard(car)
+        self._links.discard(car)
         if self._car is car:
             self._car = None
 

@@ -24,7 +24,8 @@ class Net(NamedTuple):
     car: str
 
 
-def _ip(*words: str) -> str:
+def ip(*words: str) -> str:
+    """Run iproute2; its output."""
     return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
 
 
@@ -46,14 +47,14 @@ def net() -> Iterator[Net]:
     names = Net(f"vsecc-se-{os.getpid()}", f"vsecc-ev-{os.getpid()}")
     try:
         for name in names:
-            _ip("netns", "add", name)
-            _ip("-n", name, "link", "set", "lo", "up")
+            ip("netns", "add", name)
+            ip("-n", name, "link", "set", "lo", "up")
         for pair in ("0", "1"):
-            _ip("-n", names.station, "link", "add", f"se{pair}", "type", "veth", "peer", "name", f"ev{pair}")
-            _ip("-n", names.station, "link", "set", f"ev{pair}", "netns", names.car)
-            _ip("-n", names.station, "link", "set", f"se{pair}", "up")
-            _ip("-n", names.car, "link", "set", f"ev{pair}", "up")
-        _ip("-n", names.car, "addr", "add", "2001:db8::2/64", "dev", "ev0", "nodad")
+            ip("-n", names.station, "link", "add", f"se{pair}", "type", "veth", "peer", "name", f"ev{pair}")
+            ip("-n", names.station, "link", "set", f"ev{pair}", "netns", names.car)
+            ip("-n", names.station, "link", "set", f"se{pair}", "up")
+            ip("-n", names.car, "link", "set", f"ev{pair}", "up")
+        ip("-n", names.car, "addr", "add", "2001:db8::2/64", "dev", "ev0", "nodad")
         yield names
     except subprocess.CalledProcessError as error:
         pytest.skip(f"no network namespaces here: {error.stderr.strip()}")
@@ -76,6 +77,6 @@ def inside(namespace: str) -> Iterator[None]:
 
 
 def link_local(namespace: str, interface: str) -> str:
-    found = re.search(r"inet6 (fe80\S+)/64", _ip("-n", namespace, "-6", "addr", "show", "dev", interface))
+    found = re.search(r"inet6 (fe80\S+)/64", ip("-n", namespace, "-6", "addr", "show", "dev", interface))
     assert found is not None
     return found[1]
