@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable
 
 from vsecc_sim.mcu.trace import Trace
@@ -30,7 +29,7 @@ class PilotPort:
         self._latch_us = 0
         self._changed_us = -10 * PERIOD_US
         self._before: tuple[int, int, int, int] = (0, 0, 0, 0)
-        self._noise: array[int] = array("i")
+        self._noise: list[float] = []
         self.before_change: list[Callable[[int], None]] = []
 
     def drive(self, duty_permille: int, now_us: int) -> None:
@@ -100,21 +99,19 @@ class PilotPort:
             return low_mv, 0, low, 0
         return high_mv, low_mv, high, low
 
-    def samples_mv(self, first_ns: int, step_ns: int, count: int) -> array[int]:
-        """Converter readings in mV at regular moments, nothing about the line changing meanwhile."""
-        out = array("i")
+    def readings_mv(self, first_ns: int, step_ns: int, count: int) -> list[tuple[int, int]]:
+        """Converter readings at regular moments as (how many, mV); the line does not change meanwhile."""
+        out: list[tuple[int, int]] = []
         if not 0 < self.duty_permille < 1000:
-            out = array("i", [round(self.line.plateau_mv(self.duty_permille > 0))]) * count
+            out.append((count, round(self.line.plateau_mv(self.duty_permille > 0))))
         else:
             index = 0
             while index < count:
-                part = self._segment(first_ns + index * step_ns, step_ns, count - index)
-                out.extend(part)
-                index += len(part)
+                index += self._segment(out, first_ns + index * step_ns, step_ns, count - index)
         return self._with_noise(out, first_ns // step_ns) if self.line.noise_mv else out
 
-    def _segment(self, at_ns: int, step_ns: int, most: int) -> array[int]:
-        """Readings up to the next edge of the drive."""
+    def _segment(self, out: list[tuple[int, int]], at_ns: int, step_ns: int, most: int) -> int:
+        """Appends the readings up to the next edge of the drive; how many they are."""
         period_ns = self.period_us * 1000
         high_ns = period_ns * self.duty_permille // 1000
         phase_ns = at_ns % period_ns
@@ -123,19 +120,20 @@ class PilotPort:
         count = min(most, -((phase_ns - end_ns) // step_ns))
         settled_ns = begin_ns + int(_SETTLED * 1000 * self.line.time_constant_us(positive))
         edge = min(count, max(0, -((phase_ns - settled_ns) // step_ns)))
-        out = array("i")
         for index in range(edge):
             phase_us = (phase_ns + index * step_ns) / 1000
-            out.append(round(self.line.voltage_mv(phase_us, self.duty_permille, self.period_us)))
-        out.extend(array("i", [round(self.line.plateau_mv(positive))]) * (count - edge))
-        return out
+            out.append((1, round(self.line.voltage_mv(phase_us, self.duty_permille, self.period_us))))
+        if count > edge:
+            out.append((count - edge, round(self.line.plateau_mv(positive))))
+        return count
 
-    def _with_noise(self, clean: array[int], moment: int) -> array[int]:
+    def _with_noise(self, clean: list[tuple[int, int]], moment: int) -> list[tuple[int, int]]:
         if not self._noise:
-            self._noise = array(
-                "i", [int(1000 * unit_noise(self.line.seed, i)) for i in range(_NOISE_VALUES)]
-            )
+            self._noise = [unit_noise(self.line.seed, index) for index in range(_NOISE_VALUES)]
         noise, scale = self._noise, self.line.noise_mv
-        for index, value in enumerate(clean):
-            clean[index] = value + int(noise[(moment + index) % _NOISE_VALUES] * scale / 1000)
-        return clean
+        out = []
+        for count, value in clean:
+            for index in range(moment, moment + count):
+                out.append((1, value + round(noise[index % _NOISE_VALUES] * scale)))
+            moment += count
+        return out

@@ -27,7 +27,6 @@ class PilotSampling:
         self._start_ns = 0
         self._taken = 0
         self._count = 0
-        self._codes: dict[int, int] = {}
         self._buffer: array[int] = array("H")
         for port in board.ports.values():
             port.before_change.append(self.catch_up)
@@ -63,19 +62,18 @@ class PilotSampling:
         batch = array("H", bytes(4 * newest))
         for index, number in enumerate(PORTS):
             first_ns = self._start_ns + (first + index) * self._step_ns
-            values = self._board.ports[number].samples_mv(first_ns, 2 * self._step_ns, newest)
-            try:
-                batch[index::2] = array("H", map(self._codes.__getitem__, values))
-            except KeyError:
-                batch[index::2] = array("H", map(self._code, values))
+            values = array("H")
+            for count, millivolts in self._board.ports[number].readings_mv(
+                first_ns, 2 * self._step_ns, newest
+            ):
+                values.extend(array("H", (self._code(millivolts),)) * count)
+            batch[index::2] = values
         self._buffer.extend(batch)
         self._taken += 2 * rounds
         self._count += 2 * rounds
 
     def _code(self, millivolts: int) -> int:
-        code = (millivolts - self._zero_mv) * _CODES // self._span_mv
-        self._codes[millivolts] = code = max(0, min(_CODES - 1, code))
-        return code
+        return max(0, min(_CODES - 1, (millivolts - self._zero_mv) * _CODES // self._span_mv))
 
     def take(self, now_us: int) -> tuple[int, bytes]:
         """How many samples were taken since the last call, and the newest of them."""
