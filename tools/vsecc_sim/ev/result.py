@@ -47,7 +47,12 @@ class EvResult:
         """For `--json`, answers as figures."""
         table = asdict(self)
         times = sorted(time for one in self.answers.values() for time in one)
-        table["phases"] = [span._asdict() for span in self.phases]
+        for key in ("energy_wh", "soc_start", "soc_end"):
+            table[key] = round(table[key], 1)
+        table["phases"] = [
+            {"name": span.name, "start_s": round(span.start_s, 3), "duration_s": round(span.duration_s, 3)}
+            for span in self.phases
+        ]
         table["answers"] = summary_of(times)
         return table
 
