@@ -153,8 +153,13 @@ class Board:
             self.terminals.locked[port - 1] = locked
             self.trace.add(self.now_us, f"lock{port}", locked)
 
+    @property
+    def held_in_reset(self) -> bool:
+        """True while the supply supervisor sees too little."""
+        return self.terminals.supply_mv < BROWN_OUT_MV
+
     def set_supply(self, supply_mv: int) -> None:
         """Supply voltage; too little holds the chip in reset."""
         self.terminals.supply_mv = supply_mv
-        if supply_mv < BROWN_OUT_MV:
+        if self.held_in_reset:
             self.reset(CAUSE_BROWN_OUT)

@@ -51,6 +51,9 @@ class Restart:
         """True once, when the firmware is to be started; the board has been told then."""
         if self.boot_us is None or self.boot_us > self._board.now_us:
             return False
+        if self._board.held_in_reset:
+            self.boot_us = self._board.now_us + BOOT_US
+            return False
         self.boot_us = None
         self._board.boot()
         return True

@@ -152,6 +152,8 @@ def test_brown_out_opens_and_restarts(rig):
     down_us = rig.board.now_us
     rig.run_ms(5)
     assert rig.opened_after_us(down_us) == 0
+    rig.run_ms(500)
+    assert rig.board.boots == 1
     rig.inject("supply", active=False)
     rig.run_until(lambda: rig.host.ups == 2, within_ms=2000)
 
