@@ -13,7 +13,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from unit.host.v2g.namespaces import Net, inside, net
+from unit.host.v2g.namespaces import Net, inside, ip, net
 from unit.host.v2g.scripted import ScriptedStation
 
 from vsecc_host.station.values import Cause
@@ -62,6 +62,7 @@ async def test_the_public_evcc_charges(net: Net, tmp_path: Path) -> None:
     with inside(net.station):
         async with ScriptedStation(endpoint="iface://se0") as station:
             await settle(lambda: station.v2g.state_name == "listening", within_s=10)
+            await settle(lambda: "tentative" not in ip("-n", net.car, "-6", "addr"), within_s=10)
             log = await evcc(net.car, tmp_path)
     assert "stopped successfully" in log, log[-2000:]
     assert [(end.cause, end.orderly) for end in station.ends] == [(Cause.EV_FINISHED, True)]

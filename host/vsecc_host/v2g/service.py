@@ -7,7 +7,7 @@ import logging
 import secrets
 import socket
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import cast
 
 from vsecc_host.runtime.pump import Pump
@@ -95,10 +95,14 @@ class V2gService:
 
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
-        endpoint = open_endpoint(self._interface)
-        self._server = await loop.create_server(lambda: CarLink(self), sock=endpoint.listener)
-        transport, _ = await loop.create_datagram_endpoint(lambda: Discovery(self), sock=endpoint.discovery)
-        self._discovery = transport
+        with ExitStack() as opened:
+            endpoint = open_endpoint(self._interface)
+            opened.callback(endpoint.close)
+            self._server = await loop.create_server(lambda: CarLink(self), sock=endpoint.listener)
+            self._discovery, _ = await loop.create_datagram_endpoint(
+                lambda: Discovery(self), sock=endpoint.discovery
+            )
+            opened.pop_all()
         self._endpoint = endpoint
         logger.info("EVSE %d: V2G on %s, TCP port %d", self.evse_id, self._url, endpoint.port)
 
