@@ -9,17 +9,30 @@ Errors: ExiError, of which EncodeError is ours and DecodeError the peer's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
-from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from .errors import DecodeError, EncodeError, ExiError
 
 if TYPE_CHECKING:
     from .codec import Codec
 
-__all__ = ["DecodeError", "EncodeError", "ExiError", "Protocol", "codec_for", "decode", "encode", "warm_up"]
+__all__ = [
+    "TABLES",
+    "DecodeError",
+    "EncodeError",
+    "ExiError",
+    "Protocol",
+    "codec_for",
+    "decode",
+    "encode",
+    "source_mark",
+    "warm_up",
+]
 
 
 class Protocol(Enum):
@@ -34,7 +47,8 @@ class Protocol(Enum):
     XMLDSIG = "xmldsig"
 
 
-_TABLES = {
+# Name of the module of message classes and of tables.
+TABLES = {
     Protocol.SAP: "app_protocol",
     Protocol.DIN: "din70121",
     Protocol.ISO2: "iso15118_2",
@@ -45,12 +59,38 @@ _TABLES = {
 }
 
 
-@cache
+_codecs: dict[str, Codec] = {}
+
+
 def codec_for(protocol: Protocol) -> Codec:
     """The codec of a protocol; its tables are read when it is first asked for."""
-    from .codec import Codec
+    # By value: the hash of an enumeration member is computed in Python each time.
+    codec = _codecs.get(protocol._value_)
+    if codec is None:
+        from .codec import Codec
 
-    return Codec(import_module(f"{__name__}.tables.{_TABLES[protocol]}").GRAMMAR)
+        grammar = import_module(f"{__name__}.tables.{TABLES[protocol]}").GRAMMAR
+        codec = _codecs[protocol._value_] = Codec(grammar, _compiled(protocol))
+    return codec
+
+
+def _compiled(protocol: Protocol) -> dict[str, Callable[..., Any]]:
+    """Functions of the optional compiled build, none where it is missing or made from another source."""
+    try:
+        module = import_module(f"vsecc_exi_{TABLES[protocol]}")
+    except ImportError:
+        return {}
+    functions: dict[str, Callable[..., Any]] = module.FUNCTIONS
+    return functions if source_mark(protocol) == module.MARK else {}
+
+
+def source_mark(protocol: Protocol) -> int:
+    """Checksum of what the functions of a protocol are made from."""
+    folder = Path(__file__).parent
+    mark = 0
+    for name in (f"tables/{TABLES[protocol]}.py", "decoder.py", "encoder.py", "grammar.py"):
+        mark = crc32((folder / name).read_bytes(), mark)
+    return mark
 
 
 def encode(protocol: Protocol, message: object, fragment: bool = False) -> bytes:

@@ -20,24 +20,31 @@ _Function = Callable[..., Any]
 
 
 class _Roots:
-    """The elements that may stand outermost: as document or as fragment."""
+    """The elements that may stand outermost, as document or as fragment, with their functions."""
 
     def __init__(self, roots: tuple[Root, ...], width: int, grammar: Grammar) -> None:
         self.width = width
-        self.by_code = {root.code: root for root in roots}
-        self.by_class: dict[object, Root] = {grammar.types[root.type].cls: root for root in roots}
+        self.mask = (1 << width) - 1
+        self.decoders = {root.code: f"d_{root.type}" for root in roots}
+        # With the bits that come first: header and root code.
+        self.encoders: dict[object, tuple[int, str]] = {
+            grammar.types[root.type].cls: (_HEADER << width | root.code, f"e_{root.type}") for root in roots
+        }
 
 
 class Codec:
-    """Encoder and decoder of one schema set."""
+    """Encoder and decoder of one schema set; functions: those that are compiled already, all or none."""
 
-    def __init__(self, grammar: Grammar) -> None:
+    def __init__(self, grammar: Grammar, functions: dict[str, _Function]) -> None:
         self._grammar = grammar
         self._space: dict[str, Any] = {**decoder.HELPERS, **encoder.HELPERS}
         self._stubs = {
-            prefix + name: self._stub(prefix + name) for name in grammar.types for prefix in ("d_", "e_")
+            prefix + name: self._stub(prefix + name)
+            for name in grammar.types
+            for prefix in ("d_", "e_")
+            if not functions
         }
-        self._space.update(self._stubs)
+        self._space.update(functions or self._stubs)
         self._decoder_tables: list[dict[int, _Function]] = []
         self._encoder_tables: list[dict[object, tuple[int, _Function]]] = []
         self._documents = _Roots(grammar.roots, grammar.root_count.bit_length(), grammar)
@@ -47,17 +54,18 @@ class Codec:
     def encode(self, message: object, fragment: bool) -> bytes:
         """The document or fragment; EncodeError."""
         roots = self._fragments if fragment else self._documents
-        root = roots.by_class.get(message.__class__)
-        if root is None:
+        start = roots.encoders.get(message.__class__)
+        if start is None:
             raise EncodeError(
                 f"{message.__class__.__name__} is no {'fragment' if fragment else 'message'} here"
             )
         try:
-            acc: int = self._space[f"e_{root.type}"](_HEADER << roots.width | root.code, message)
+            acc: int = self._space[start[1]](start[0], message)
         except EncodeError:
             raise
         except (TypeError, ValueError, KeyError, AttributeError) as error:
-            raise EncodeError(f"{root.name}: wrong type of value, {error!r}") from error
+            name = message.__class__.__name__
+            raise EncodeError(f"{name}: wrong type of value, {error!r}") from error
         if fragment:
             acc = acc << roots.width | self._grammar.fragment_count + 1
         bits = acc.bit_length()
@@ -65,31 +73,26 @@ class Codec:
 
     def decode(self, data: bytes, fragment: bool) -> Any:
         """The message; DecodeError with the position of the offending bit. Trailing bytes are ignored."""
-        if not 2 <= len(data) <= MAX_DOCUMENT_BYTES:
-            raise DecodeError(f"{len(data)} bytes, 2 to {MAX_DOCUMENT_BYTES} are allowed", 8 * len(data))
+        size = len(data)
+        if not 2 <= size <= MAX_DOCUMENT_BYTES:
+            raise DecodeError(f"{size} bytes, 2 to {MAX_DOCUMENT_BYTES} are allowed", 8 * size)
         if data[0] != _HEADER:
             raise DecodeError(f"EXI header {data[0]:#04x} is not 0x80", 0)
-        total = 8 * len(data)
+        roots = self._fragments if fragment else self._documents
+        n = int.from_bytes(data, "big")
+        pos = 8 * size - 8 - roots.width
         try:
-            return self._decode(int.from_bytes(data, "big"), total - 8, fragment)
+            code = n >> pos & roots.mask
+            if code not in roots.decoders:
+                raise Refused(pos + roots.width, f"root element code {code}")
+            message, pos = self._space[roots.decoders[code]](n, pos)
+            if fragment and n >> pos - roots.width & roots.mask != self._grammar.fragment_count + 1:
+                raise Refused(pos, "fragment does not end after its element")
         except Refused as error:
-            raise DecodeError(error.what, total - error.left) from None
+            raise DecodeError(error.what, 8 * size - error.left) from None
         except ValueError:
             # Only a shift by a negative count: the input is shorter than its contents.
-            raise DecodeError("end of input inside the document", total) from None
-
-    def _decode(self, n: int, pos: int, fragment: bool) -> Any:
-        roots = self._fragments if fragment else self._documents
-        mask = (1 << roots.width) - 1
-        pos -= roots.width
-        root = roots.by_code.get(n >> pos & mask)
-        if root is None:
-            raise Refused(pos + roots.width, f"root element code {n >> pos & mask}")
-        message, pos = self._space[f"d_{root.type}"](n, pos)
-        if fragment:
-            pos -= roots.width
-            if n >> pos & mask != self._grammar.fragment_count + 1:
-                raise Refused(pos + roots.width, "fragment does not end after its element")
+            raise DecodeError("end of input inside the document", 8 * size) from None
         return message
 
     def roots(self, fragment: bool) -> tuple[Root, ...]:
