@@ -22,6 +22,7 @@ ACTIONS: dict[str, Action] = {
     "greet": plugging.greet,
     "reboot": plugging.reboot,
     "plug": plugging.plug,
+    "match_pilot": plugging.match_pilot,
     "plug_faulted": plugging.plug_faulted,
     "arm": plugging.arm,
     "unplug": plugging.unplug,

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vsecc_host.station.values import Cause, CpState, DcLimits, EvParameters, Isolation, PowerSnapshot
+from vsecc_host.station.values import (
+    Cause,
+    CpState,
+    DcLimits,
+    EvParameters,
+    Isolation,
+    PilotMode,
+    PowerSnapshot,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +90,16 @@ class McuMeasured(StationEvent):
     """Cyclic MCU telemetry for displays and metrics: catalogue field name -> value."""
 
     values: dict[str, int]
+
+
+# --- matching -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PilotWanted(EvseEvent):
+    """Matching needs this pilot to wake the car up (ISO 15118-3 T_step_EF, T_step_X1); PWM ends it."""
+
+    mode: PilotMode
 
 
 # --- V2G ---------------------------------------------------------------------------------------------------

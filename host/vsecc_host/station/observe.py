@@ -47,6 +47,8 @@ def _cp(s: EvseState, event: e.CpStateChanged, now: float) -> Inputs:
         return (Input.CP_A,)
     if event.state is v.CpState.B:
         return (Input.CP_LEFT if before.energy else Input.CP_B,)
+    if event.state is v.CpState.F and now < s.f_driven_until:
+        return (Input.CP_DRIVEN_F,)
     return (Input.CP_CD if event.state.energy else Input.CP_BAD,)
 
 
@@ -254,6 +256,7 @@ _READERS: dict[type[e.StationEvent], Callable[[EvseState, Any, float], Inputs]] 
     e.CpStateChanged: _cp,
     e.RelayChanged: _relay,
     e.PortFaultChanged: _port_fault,
+    e.PilotWanted: _as(Input.PILOT_WANTED),
     e.V2gSessionStarted: _as(Input.SESSION),
     e.EvParametersTold: _parameters,
     e.CableCheckRequested: _cable_check_asked,

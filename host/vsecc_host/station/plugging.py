@@ -18,7 +18,7 @@ def greet(s: EvseState, step: Step, event: e.StationEvent | None, now: float) ->
         open_output(s, now)
     else:
         s.set_grant(False)
-    s.set_pilot(PilotMode.STEADY_POSITIVE)
+    s.set_pilot(PilotMode.STEADY_POSITIVE, now)
     s.led = None
 
 
@@ -32,6 +32,12 @@ def plug(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> 
     """A car: tell it, then get ready for a session."""
     _plugged(s)
     arm(s, step, event, now)
+
+
+def match_pilot(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
+    """Matching wakes the car with X1 or F; only while nobody talks V2G."""
+    if isinstance(event, e.PilotWanted) and event.mode is not s.pilot:
+        s.set_pilot(event.mode, now)
 
 
 def plug_faulted(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
@@ -63,7 +69,7 @@ def arm(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> N
         s.out.append(c.LockConnector(evse_id=s.evse_id, locked=True))
     _clear_faults(s)
     s.out.append(c.AcceptV2g(evse_id=s.evse_id, accepted=True))
-    s.set_pilot(PilotMode.PWM)
+    s.set_pilot(PilotMode.PWM, now)
 
 
 def _clear_faults(s: EvseState) -> None:
@@ -82,7 +88,7 @@ def unplug(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -
     else:
         s.set_grant(False)
         refuse_v2g(s, Cause.UNPLUGGED)
-        s.set_pilot(PilotMode.STEADY_POSITIVE)
+        s.set_pilot(PilotMode.STEADY_POSITIVE, now)
     _unplugged(s, now)
 
 
@@ -109,7 +115,7 @@ def block(s: EvseState, step: Step, event: e.StationEvent | None, now: float) ->
     s.set_cause(s.seen_cause)
     s.set_grant(False)
     refuse_v2g(s, s.cause)
-    s.set_pilot(PilotMode.STEADY_POSITIVE)
+    s.set_pilot(PilotMode.STEADY_POSITIVE, now)
 
 
 def free(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:

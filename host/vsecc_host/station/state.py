@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from vsecc_host.station import commands as c
@@ -17,6 +18,7 @@ GONE_S = 5.0  # without a session: the outlet becomes unavailable
 INOPERATIVE_S = 10.0  # a reset may pass through "inoperative"; longer is a fault
 STUCK_S = 3.0  # contactors that are told to open
 LIMIT_GRACE_S = 5.0  # a car needs a moment to follow a cut of the limits
+DRIVEN_F_S = 1.0  # until the MCU has confirmed that the pilot left F
 COOLED_K = 5.0  # below the maximum before an outlet counts as cool again
 LOW_CURRENT_A = 1.0
 TOUCH_SAFE_V = 60.0
@@ -91,6 +93,7 @@ class EvseState:
     fruitless: int = 0  # sessions of this plug-in in a row that did not charge
     plugged: bool = False
     pilot: v.PilotMode = v.PilotMode.STEADY_POSITIVE
+    f_driven_until: float = 0.0
     led: int | None = None
     locked: bool = False
     unlock_wanted: bool = False
@@ -102,8 +105,12 @@ class EvseState:
         """Why it does not charge, with the detail of the event that brought it."""
         self.cause, self.cause_detail = cause, self.seen_detail
 
-    def set_pilot(self, mode: v.PilotMode) -> None:
-        """Drive the pilot; PWM always means 5 %."""
+    def set_pilot(self, mode: v.PilotMode, now: float) -> None:
+        """Drive the pilot; PWM always means 5 %. State F is no fault while driven and a moment after."""
+        if mode is v.PilotMode.STEADY_NEGATIVE:
+            self.f_driven_until = math.inf
+        elif self.pilot is v.PilotMode.STEADY_NEGATIVE:
+            self.f_driven_until = self.deadlines[Input.T_DRIVEN_F] = now + DRIVEN_F_S
         self.pilot = mode
         duty = DIGITAL_DUTY_PERMILLE if mode is v.PilotMode.PWM else 0
         self.out.append(c.SetPilot(evse_id=self.evse_id, mode=mode, duty_permille=duty))
@@ -171,7 +178,8 @@ class EvseState:
             return v.Cause.MCU_REFUSED
         if not self.mcu_up:
             return v.Cause.MCU_LINK_LOST
-        if self.port_faults or self.cp in (v.CpState.E, v.CpState.F):
+        driven = self.cp is v.CpState.F and now < self.f_driven_until
+        if self.port_faults or (self.cp in (v.CpState.E, v.CpState.F) and not driven):
             return v.Cause.PORT_FAULT
         if self.cp is v.CpState.UNKNOWN:
             return v.Cause.MCU_LINK_LOST

@@ -150,7 +150,7 @@ def _final_cause(s: EvseState) -> Cause:
 def pilot_off(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
     """X1; a finished outlet also stops listening."""
     s.deadlines.pop(Input.T_PILOT, None)
-    s.set_pilot(PilotMode.STEADY_POSITIVE)
+    s.set_pilot(PilotMode.STEADY_POSITIVE, now)
     if not s.session.begun:
         refuse_v2g(s, s.cause)
 

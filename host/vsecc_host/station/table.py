@@ -19,6 +19,7 @@ class Input(Enum):
     CP_LEFT = "CP from C/D to B"
     CP_CD = "CP to C/D"
     CP_BAD = "CP to E, F or unknown"
+    CP_DRIVEN_F = "CP to F, as driven"
     RELAY_CLOSED = "safety relay closed"
     RELAY_OPENED = "safety relay opened"
     FAULT_LATCHED = "port fault latched"
@@ -36,6 +37,7 @@ class Input(Enum):
     POWER_LIMITS = "power limits told"
     ISOLATION_OK = "cable check good"
     ISOLATION_BAD = "cable check bad"
+    PILOT_WANTED = "pilot wanted for matching"
     SESSION = "V2G session started"
     PARAMETERS = "EV parameters"
     CABLE_CHECK = "cable check asked"
@@ -64,6 +66,7 @@ class Input(Enum):
     T_DEAD = "timer: power status gone"
     T_INOPERATIVE = "timer: inoperative too long"
     T_STUCK = "timer: contactors did not open"
+    T_DRIVEN_F = "timer: pilot back from F"
     T_CP = "timer: CP C did not come"
     T_RELAY = "timer: relay did not close"
     T_CONTACTORS = "timer: contactors did not close"
@@ -137,6 +140,7 @@ DIS = Step("dismiss", Phase.FINISHED)
 KEE = Step("keep_out")
 WAK = Step("wake")
 PIL = Step("pilot_off")
+MAT = Step("match_pilot")
 T_C = _trip(Cause.CP_LEFT_C)
 T_F = _trip(Cause.PORT_FAULT)
 T_M = _trip(Cause.MCU_LINK_LOST)
@@ -165,6 +169,7 @@ _ROWS: dict[Input, tuple[Step, Step, Step, Step, Step, Step, Step, Step, Step]] 
     I.CP_LEFT:           (PLG, NOT, NOT, T_C, T_C, T_C, OPN, NOT, NOT),
     I.CP_CD:             (PLG, NOT, NOT, GRT, NOT, NOT, NOT, WAK, FPL),
     I.CP_BAD:            (NOT, NOT, T_F, T_C, T_C, T_C, OPN, NOT, NOT),
+    I.CP_DRIVEN_F:       (NOT, NOT, T_F, T_C, T_C, T_C, OPN, NOT, NOT),
     I.RELAY_CLOSED:      (NOT, NOT, NOT, CLO, NOT, NOT, NOT, NOT, NOT),
     I.RELAY_OPENED:      (NOT, NOT, NOT, T_X, T_X, T_X, OPN, NOT, NOT),
     I.FAULT_LATCHED:     (NOT, NOT, T_F, T_F, T_F, T_F, OPN, NOT, NOT),
@@ -182,6 +187,7 @@ _ROWS: dict[Input, tuple[Step, Step, Step, Step, Step, Step, Step, Step, Step]] 
     I.POWER_LIMITS:      (NOT, NOT, NOT, NOT, NOT, RET, NOT, NOT, NOT),
     I.ISOLATION_OK:      (___, ___, ___, PAS, ___, ___, ___, ___, ___),
     I.ISOLATION_BAD:     (___, ___, ___, T_I, ___, ___, ___, ___, ___),
+    I.PILOT_WANTED:      (___, MAT, ___, ___, ___, ___, ___, ___, ___),
     I.SESSION:           (REF, BEG, BEG, T_O, T_O, T_O, ___, REF, REF),
     I.PARAMETERS:        (___, ___, NOT, NOT, NOT, NOT, NOT, ___, ___),
     I.CABLE_CHECK:       (___, ___, CAB, NOT, ___, ___, ___, ___, ___),
@@ -210,6 +216,7 @@ _ROWS: dict[Input, tuple[Step, Step, Step, Step, Step, Step, Step, Step, Step]] 
     I.T_DEAD:            (NOT, NOT, T_S, T_S, T_S, T_S, NOT, NOT, NOT),
     I.T_INOPERATIVE:     (NOT, NOT, T_P, T_P, T_P, T_P, NOT, NOT, NOT),
     I.T_STUCK:           (STK, STK, STK, STK, STK, STK, STK, STK, STK),
+    I.T_DRIVEN_F:        (NOT, NOT, NOT, NOT, NOT, NOT, NOT, NOT, NOT),
     I.T_CP:              (___, ___, ___, T_N, ___, ___, ___, ___, ___),
     I.T_RELAY:           (___, ___, ___, T_R, ___, ___, ___, ___, ___),
     I.T_CONTACTORS:      (___, ___, ___, T_K, ___, ___, ___, ___, ___),

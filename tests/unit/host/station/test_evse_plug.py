@@ -298,3 +298,53 @@ def test_another_configuration_waits_for_the_next_session_of_a_car():
     rig.end()
     rig.wait(7.0)
     assert (rig.phase, rig.view.evseid) == (Phase.CONNECTED, "DE*NEW*E1")
+
+
+# --- matching -----------------------------------------------------------------------------------------------
+
+
+def test_matching_may_wake_the_car_with_state_f():
+    rig = Rig().to(Phase.CONNECTED)
+    rig.evse(e.PilotWanted, mode=PilotMode.STEADY_NEGATIVE)
+    assert only(rig.log, c.SetPilot) == [c.SetPilot(evse_id=1, mode=PilotMode.STEADY_NEGATIVE)]
+    rig.cp(CpState.F)
+    rig.wait(4.0)
+    assert (rig.phase, rig.view.cause) == (Phase.CONNECTED, Cause.NONE)
+    rig.evse(e.PilotWanted, mode=PilotMode.PWM)
+    assert only(rig.log, c.SetPilot)[-1] == c.SetPilot(evse_id=1, mode=PilotMode.PWM, duty_permille=50)
+    rig.cp(CpState.B)
+    rig.session()
+    assert rig.phase is Phase.SETUP
+
+
+def test_state_f_that_nobody_drives_is_a_fault():
+    rig = Rig().to(Phase.CONNECTED)
+    rig.cp(CpState.F)
+    assert (rig.phase, rig.view.cause) == (Phase.FAULTED, Cause.PORT_FAULT)
+
+
+@pytest.mark.parametrize("phase", set(Phase) - {Phase.CONNECTED, Phase.FAULTED})
+def test_matching_has_no_say_outside_its_phase(phase):
+    rig = Rig().to(phase)
+    rig.evse(e.PilotWanted, mode=PilotMode.STEADY_NEGATIVE)
+    assert not only(rig.log, c.SetPilot)
+
+
+def test_a_cable_pulled_while_the_pilot_is_at_f_is_noticed_when_it_is_back():
+    rig = Rig().to(Phase.CONNECTED)
+    rig.evse(e.PilotWanted, mode=PilotMode.STEADY_NEGATIVE)
+    rig.cp(CpState.F)
+    rig.evse(e.PilotWanted, mode=PilotMode.PWM)
+    rig.cp(CpState.A)
+    assert (rig.phase, only(rig.log, c.SetPilot)[-1].mode) == (Phase.IDLE, PilotMode.STEADY_POSITIVE)
+
+
+def test_a_pilot_that_stays_at_f_is_a_fault_after_a_moment():
+    rig = Rig().to(Phase.CONNECTED)
+    rig.evse(e.PilotWanted, mode=PilotMode.STEADY_NEGATIVE)
+    rig.cp(CpState.F)
+    rig.evse(e.PilotWanted, mode=PilotMode.PWM)
+    rig.wait(0.99)
+    assert rig.phase is Phase.CONNECTED
+    rig.wait(0.02)
+    assert (rig.phase, rig.view.cause) == (Phase.FAULTED, Cause.PORT_FAULT)

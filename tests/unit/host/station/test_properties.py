@@ -132,6 +132,7 @@ _REST = st.one_of(
         lambda f, latched: ("fault", f, latched), st.sampled_from(["CP_SHORT", "CP_DIODE"]), st.booleans()
     ),
     st.builds(lambda ok: ("auth", ok), st.booleans()),
+    st.builds(lambda mode: ("pilot", mode), st.sampled_from(PilotMode)),
     st.builds(lambda em: ("stop", em), st.booleans()),
     st.builds(lambda w: ("limit", w), st.none() | st.floats(0, 60_000)),
 )
@@ -177,6 +178,7 @@ def _event(rig: Rig, step: tuple) -> e.StationEvent:
             e.ChargeTargetRequested,
             {"voltage_v": v, "current_a": a, "soc_percent": 50, "max_current_a": m},
         ),
+        "pilot": lambda mode: (e.PilotWanted, {"mode": mode}),
         "auth": lambda ok: (e.AuthorizationDecided, {"accepted": ok, "who": ""}),
         "stop": lambda em: (e.StopRequested, {"who": "x", "emergency": em}),
         "limit": lambda w: (e.LimitChanged, {"owner": "csms", "max_power_w": w}),
