@@ -187,6 +187,11 @@ async def test_missing_micropython_is_an_error_only_when_asked_for(monkeypatch, 
         assert mcu.interpreter.name == "CPython"
 
 
+def test_virtual_time_refuses_a_process_that_cannot_follow():
+    with pytest.raises(ValueError, match="real time only"):
+        virtual_time.run(McuEmulator(interpreter="micropython").start())
+
+
 def test_virtual_time_follows_the_loop_alone_and_repeats():
     async def main():
         loop = asyncio.get_running_loop()

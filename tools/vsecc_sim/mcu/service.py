@@ -103,7 +103,11 @@ class McuEmulator:
         """Starts board and firmware; `url` is final when this returns."""
         virtual = abs(asyncio.get_running_loop().time() - time.monotonic()) > _REAL_TIME_WITHIN_S
         in_process = virtual if self._in_process is None else self._in_process
-        if in_process and self._wanted != "micropython":
+        if in_process and self._wanted == "micropython":
+            raise ValueError(
+                "MicroPython runs in real time only; virtual time needs the interpreter auto or cpython"
+            )
+        if in_process:
             self._local = LocalMcu(self.url, seed=self._seed, start_us=self._start_us, on_entry=self._note)
             await self._local.start()
             self.url = self._local.url
