@@ -56,8 +56,9 @@ class _JumpingSelector(selectors.BaseSelector):
 
     def select(self, timeout: float | None = None) -> Ready:
         """Ready descriptors at once, else `timeout` s pass; `VirtualTimeStalled` when nothing can wake us."""
-        ready = self._poll()
-        if ready or (timeout is not None and timeout <= 0):
+        busy = timeout is not None and timeout <= 0
+        ready = self._real.select(0) if busy else self._poll()
+        if ready or busy:
             self._quiet_s = 0.0
             return ready
         if timeout is not None and self._clock.free_s > 0:
