@@ -6,6 +6,7 @@ On CPython nothing is locked and the same cycles merely run.
 from unit.mcu.boards import LEVEL_MV, SAMPLES, FakeBoard
 from unit.mcu.hosts import Host
 
+from mcu import ticks
 from mcu.hal.sim import Hal
 from mcu.main import make_control
 from vsecc_link import messages as m
@@ -216,3 +217,17 @@ def test_s5_expiry_of_a_grant_allocates_nothing():
     locked_protect(bench, 520)
     assert not bench.safety.relays[0].driven
     assert bench.safety.guards[0].driver.mode == m.PILOT_STEADY_POSITIVE
+
+
+def test_s5_time_near_a_wrap_allocates_nothing():
+    marks = (0, 5, 0x1FFFFFFF, 0x20000000, 0x3FFFFFFA, 0x3FFFFFFF)
+    heap_lock()
+    try:
+        for earlier in marks:
+            for later in marks:
+                ticks.diff(later, earlier)
+            ticks.add(earlier, 500000)
+    finally:
+        heap_unlock()
+    assert ticks.diff(5, 0x3FFFFFFA) == 11
+    assert ticks.diff(0x3FFFFFFA, 5) == -11
