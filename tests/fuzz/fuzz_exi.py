@@ -1,8 +1,8 @@
 """Coverage-guided fuzzing of the EXI decoder: `python tests/fuzz/fuzz_exi.py -runs=100000 [corpus folder]`.
 
-The first byte chooses the protocol, the rest is the document. Without atheris: a seeded random run
-of the same target. Exit status 1 and the input when anything but DecodeError escapes, or when what was decoded
-does not encode.
+The first byte chooses the protocol, the rest is the document. Without atheris: a seeded random run of the
+same target. Exit status 1 and the input when anything but DecodeError escapes, or when what was decoded does
+not encode.
 """
 
 from __future__ import annotations
