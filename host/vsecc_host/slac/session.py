@@ -92,7 +92,8 @@ class Session:
         """One sound as the modem heard it."""
         if self.state is not S.SOUNDING or not self._averaging.add(message.groups_db):
             return None
-        if self._averaging.sounds >= self._expected:
+        unmeasured = self._averaging.unmeasured if self._config.stand_in_attenuation else 0
+        if max(self._averaging.sounds, unmeasured) >= self._expected:
             return self._report(now)
         return []
 

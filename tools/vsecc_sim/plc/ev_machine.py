@@ -122,6 +122,8 @@ class EvSlacMachine:
             return
         if seen is None or seen.destination not in (self.mac, m.BROADCAST):
             return
+        if getattr(seen.message, "application_type", 0) or getattr(seen.message, "security_type", 0):
+            return
         handler = _HANDLERS.get(type(seen.message))
         if handler is not None:
             handler(self, seen.message, seen.source, now)

@@ -50,11 +50,9 @@ class VirtualSite:
         """Let time pass; True as soon as `until` holds."""
         end = self.now + seconds
         rounds = 0
+        self.settle()
         while not until():
-            self.settle()
-            at = min((d for d in self._deadlines() if d is not None), default=end)
-            if until():
-                break
+            at = min((d for d in self._deadlines() if d is not None), default=float("inf"))
             if at > end:
                 self.now = end
                 return until()
@@ -63,6 +61,7 @@ class VirtualSite:
                 raise RuntimeError(f"time stands still at {self.now}")
             self.now = max(self.now, at)
             self._tick()
+            self.settle()
         return True
 
     def settle(self) -> None:

@@ -1,0 +1,111 @@
+"""Fuzz target of SLAC: whatever frames arrive at whatever moment, nothing is raised and memory stays bounded.
+
+Run with atheris: `python tests/fuzz/fuzz_slac.py -max_total_time=60`; without it: `--random SECONDS`.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Callable
+
+from vsecc_host.slac import codec
+from vsecc_host.slac import messages as m
+from vsecc_host.slac.config import MAX_SESSIONS, SlacConfig
+from vsecc_host.slac.machine import SlacMachine
+from vsecc_host.station.values import CpState
+
+OWN = bytes.fromhex("02a0b0c0d001")
+CARS = (bytes.fromhex("0465650064c3"), bytes.fromhex("98ed5cdad998"))
+RUNS = (bytes(8), b"TESLA EV")
+_STATES = tuple(CpState)
+_MAX_REASONS = 32
+
+
+def _templates() -> list[bytes]:
+    """One good frame of every kind and car, to be bent."""
+    frames = []
+    for car, run in zip(CARS, RUNS, strict=True):
+        for message in (
+            m.SlacParmReq(run),
+            m.StartAttenCharInd(car, run),
+            m.MnbcSoundInd(0, run, bytes(16)),
+            m.AttenCharRsp(car, run),
+            m.ValidateReq(0),
+            m.ValidateReq(9),
+            m.SlacMatchReq(car, OWN, run),
+            m.AmpMapReq(2, b"\x11"),
+        ):
+            frames.append(codec.encode(OWN, car, message))
+        frames.append(codec.encode(m.BROADCAST, OWN[:-1] + b"\x09", m.AttenProfileInd(car, bytes(58))))
+    modem = bytes.fromhex("00b052aabb01")
+    for answer in (m.SetKeyCnf(1), m.SetKeyCnf(9), m.NwInfoCnf(None), m.LinkStatusCnf(1), m.SwVerCnf("x")):
+        frames.append(codec.encode(OWN, modem, answer))
+    return frames
+
+
+TEMPLATES = _templates()
+
+
+def one_input(data: bytes) -> None:
+    """Bytes as a script: what happens next, to which frame, how bent, after how long."""
+    machine = SlacMachine(evse_id=1, config=SlacConfig(), randomness=bytes)
+    now = 0.0
+    machine.connected(OWN, now)
+    for at in range(0, len(data) - 3, 4):
+        what, which, place, value = data[at : at + 4]
+        _step(machine, what, which, place, value, now)
+        now += value / 100
+        deadline = machine.next_deadline()
+        if deadline is not None and deadline <= now:
+            machine.tick(now)
+        machine.take()
+        assert len(machine.sessions) <= MAX_SESSIONS
+        assert len(machine.ignored) < _MAX_REASONS
+
+
+def _step(machine: SlacMachine, what: int, which: int, place: int, value: int, now: float) -> None:
+    verbs: tuple[Callable[[float], None], ...] = (
+        machine.start,
+        machine.terminate,
+        machine.error,
+        machine.pause,
+    )
+    if what < len(verbs):
+        verbs[what](now)
+    elif what < 16:
+        machine.cp_changed(_STATES[which % len(_STATES)], value, now)
+    elif what < 20:
+        machine.disconnected("fuzz", now)
+        machine.connected(OWN, now)
+    else:
+        frame = bytearray(TEMPLATES[which % len(TEMPLATES)])
+        if what >= 128:
+            frame[place % len(frame)] = value
+        machine.receive(bytes(frame[: len(frame) - (value if what >= 240 else 0)]), now)
+
+
+def _at_random(seconds: float) -> None:
+    """Inputs without guidance, for where atheris is not to be had."""
+    source, end, count = random.Random(1), time.monotonic() + seconds, 0
+    while time.monotonic() < end:
+        one_input(source.randbytes(source.randrange(4, 400)))
+        count += 1
+    print(f"{count} inputs, nothing raised")
+
+
+def main() -> None:
+    """atheris, or random inputs with `--random`."""
+    if "--random" in sys.argv:
+        _at_random(float(sys.argv[sys.argv.index("--random") + 1]))
+        return
+    import atheris
+
+    atheris.instrument_all()
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
