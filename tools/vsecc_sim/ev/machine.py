@@ -8,30 +8,13 @@ from __future__ import annotations
 from random import Random
 from typing import Protocol as Interface
 
-from vsecc_host.v2g import v2gtp
-from vsecc_host.v2g.exi import DecodeError, Protocol, app_protocol, decode, encode
+from vsecc_host.v2g import exi, v2gtp
+from vsecc_host.v2g.exi import app_protocol
+from vsecc_sim.ev import values as v
 from vsecc_sim.ev.memory import Memory
 from vsecc_sim.ev.misbehave import Act, Do, Script
 from vsecc_sim.ev.profiles import Profile
 from vsecc_sim.ev.rules import PHASE, Verdict, fail, judge
-from vsecc_sim.ev.values import (
-    Answer,
-    Answered,
-    BadAnswer,
-    ContactorWanted,
-    Ended,
-    EvEnd,
-    Event,
-    EvPhase,
-    Intent,
-    PhaseEntered,
-    PilotWanted,
-    Reported,
-    Step,
-    StopReading,
-    Trickle,
-    View,
-)
 
 _LEAST_THINK_S = 0.001
 
@@ -41,10 +24,10 @@ class Dialect(Interface):
 
     namespace: str
 
-    def request(self, step: Step, intent: Intent) -> bytes:
+    def request(self, step: v.Step, intent: v.Intent) -> bytes:
         """EXI of the request of `step`."""
 
-    def answer(self, step: Step, payload: bytes) -> Answer:
+    def answer(self, step: v.Step, payload: bytes) -> v.Answer:
         """The response to `step`; BadAnswer when it is not that."""
 
 
@@ -68,13 +51,13 @@ class EvMachine:
         self._script = script or Script()
         self._setup_by: float | None = setup_by
         self._framer = v2gtp.Framer()
-        self.step = Step.HANDSHAKE
-        self._phase: EvPhase | None = None
+        self.step = v.Step.HANDSHAKE
+        self._phase: v.EvPhase | None = None
         self._send_at: float | None = None
         self._sent_at: float | None = None  # while an answer is due
         self._answer_by = 0.0
         self._over = False
-        self._events: list[Event] = []
+        self._events: list[v.Event] = []
         self._out: list[bytes] = []
 
     @property
@@ -88,16 +71,16 @@ class EvMachine:
         """The connection is there: send the handshake at once."""
         self._send_at = now
 
-    def observe(self, view: View) -> None:
+    def observe(self, view: v.View) -> None:
         """Newest measurements; used by the next request and the next decision."""
         self.memory.view = view
 
-    def stop(self, end: EvEnd) -> None:
+    def stop(self, end: v.EvEnd) -> None:
         """Somebody wants the session to end in an orderly way."""
         if self.memory.wish is None:
             self.memory.wish = end
 
-    def abort(self, end: EvEnd, detail: str, now: float) -> None:
+    def abort(self, end: v.EvEnd, detail: str, now: float) -> None:
         """End at once, without another word."""
         fail(self.memory, end, detail)
         self._finish(now, reset=False)
@@ -112,14 +95,14 @@ class EvMachine:
                 if frame.valid and frame.payload_type == v2gtp.PayloadType.EXI:
                     self._message(frame.payload, now)
         except v2gtp.FramingError as error:
-            self.abort(EvEnd.PROTOCOL_ERROR, str(error), now)
+            self.abort(v.EvEnd.PROTOCOL_ERROR, str(error), now)
 
     def disconnected(self, now: float) -> None:
         """TCP is closed by the charger; harmless once SessionStopRes is there."""
-        if self.step is Step.CLOSE:
+        if self.step is v.Step.CLOSE:
             self._finish(now, reset=False)
         else:
-            self.abort(EvEnd.CONNECTION_LOST, f"at {self.step}", now)
+            self.abort(v.EvEnd.CONNECTION_LOST, f"at {self.step}", now)
 
     def next_deadline(self) -> float | None:
         """When `tick` is wanted."""
@@ -134,15 +117,15 @@ class EvMachine:
         if self._over:
             return
         if self._setup_by is not None and now >= self._setup_by:
-            self.abort(EvEnd.SETUP_TIMEOUT, f"at {self.step}", now)
+            self.abort(v.EvEnd.SETUP_TIMEOUT, f"at {self.step}", now)
         elif self._sent_at is not None:
             if now >= self._answer_by:
-                fail(self.memory, EvEnd.MESSAGE_TIMEOUT, f"no answer to {self.step}")
+                fail(self.memory, v.EvEnd.MESSAGE_TIMEOUT, f"no answer to {self.step}")
                 self._finish(now, reset=self._profile.ending.reset_on_timeout)
         elif self._send_at is not None and now >= self._send_at:
             self._ask(now)
 
-    def take(self) -> tuple[list[Event], bytes]:
+    def take(self) -> tuple[list[v.Event], bytes]:
         """Events and bytes since the last call."""
         events, self._events = self._events, []
         data, self._out = b"".join(self._out), []
@@ -153,7 +136,7 @@ class EvMachine:
     def _ask(self, now: float) -> None:
         """The thinking time is over: send the request of this step, or what the scenario makes of it."""
         self._send_at = None
-        if self.step is Step.CLOSE:
+        if self.step is v.Step.CLOSE:
             self._finish(now, reset=False)
             return
         self._enter_phase(now)
@@ -175,7 +158,7 @@ class EvMachine:
             self.step = act.to
             self._send_at = now
         else:
-            fail(self.memory, EvEnd.MISBEHAVED, f"disconnect at {self.step}")
+            fail(self.memory, v.EvEnd.MISBEHAVED, f"disconnect at {self.step}")
             self._finish(now, reset=act.reset)
 
     def _request(self, now: float, acts: list[Act]) -> bytes:
@@ -190,11 +173,13 @@ class EvMachine:
             elif act.do is Do.TWICE:
                 twice = 2
             elif act.do is Do.ONE_BYTE:
-                self._events.append(Trickle(act.interval_s))
+                self._events.append(v.Trickle(act.interval_s))
             elif act.do is Do.NEVER_READ:
-                self._events.append(StopReading())
-        exi = self._handshake() if self.step is Step.HANDSHAKE else self._dialect.request(self.step, intent)
-        return v2gtp.pack(v2gtp.PayloadType.EXI, exi) * twice
+                self._events.append(v.StopReading())
+        payload = (
+            self._handshake() if self.step is v.Step.HANDSHAKE else self._dialect.request(self.step, intent)
+        )
+        return v2gtp.pack(v2gtp.PayloadType.EXI, payload) * twice
 
     def _handshake(self) -> bytes:
         entries = []
@@ -205,56 +190,56 @@ class EvMachine:
                     entry.namespace, int(major), int(minor), entry.schema_id, entry.priority
                 )
             )
-        return encode(Protocol.SAP, app_protocol.SupportedAppProtocolReq(tuple(entries)))
+        return exi.encode(exi.Protocol.SAP, app_protocol.SupportedAppProtocolReq(tuple(entries)))
 
     def _message_timeout_s(self) -> float:
         patience = self._profile.patience
-        return patience.current_demand_s if self.step is Step.CURRENT_DEMAND else patience.message_s
+        return patience.current_demand_s if self.step is v.Step.CURRENT_DEMAND else patience.message_s
 
     def _enter_phase(self, now: float) -> None:
         phase = PHASE.get(self.step, self._phase)
         if phase is not None and phase is not self._phase:
             self._phase = phase
-            self._events.append(PhaseEntered(phase, now))
+            self._events.append(v.PhaseEntered(phase, now))
 
     # --- answers ---------------------------------------------------------------------------------------
 
     def _message(self, payload: bytes, now: float) -> None:
         if self._sent_at is None:
-            self.abort(EvEnd.PROTOCOL_ERROR, f"unasked message at {self.step}", now)
+            self.abort(v.EvEnd.PROTOCOL_ERROR, f"unasked message at {self.step}", now)
             return
         try:
             answer = self._read(payload)
-        except BadAnswer as error:
-            self.abort(EvEnd.PROTOCOL_ERROR, f"at {self.step}: {error}", now)
+        except v.BadAnswer as error:
+            self.abort(v.EvEnd.PROTOCOL_ERROR, f"at {self.step}: {error}", now)
             return
-        self._events.append(Answered(answer.name, now - self._sent_at, now))
+        self._events.append(v.Answered(answer.name, now - self._sent_at, now))
         self._sent_at = None
-        if self.step is Step.SESSION_SETUP:
+        if self.step is v.Step.SESSION_SETUP:
             self._setup_by = None
         if answer.voltage_v is not None:
-            self._events.append(Reported(answer.voltage_v, answer.current_a, now))
+            self._events.append(v.Reported(answer.voltage_v, answer.current_a, now))
         self._follow(judge(self.memory, self.step, answer, now), now)
 
-    def _read(self, payload: bytes) -> Answer:
-        if self.step is not Step.HANDSHAKE:
+    def _read(self, payload: bytes) -> v.Answer:
+        if self.step is not v.Step.HANDSHAKE:
             return self._dialect.answer(self.step, payload)
         try:
-            message = decode(Protocol.SAP, payload)
-        except DecodeError as error:
-            raise BadAnswer(f"not decodable: {error}") from error
+            message = exi.decode(exi.Protocol.SAP, payload)
+        except exi.DecodeError as error:
+            raise v.BadAnswer(f"not decodable: {error}") from error
         if not isinstance(message, app_protocol.SupportedAppProtocolRes):
-            raise BadAnswer("a request")
+            raise v.BadAnswer("a request")
         return self._read_choice(message)
 
-    def _read_choice(self, message: app_protocol.SupportedAppProtocolRes) -> Answer:
+    def _read_choice(self, message: app_protocol.SupportedAppProtocolRes) -> v.Answer:
         """The dialect must have been chosen: this car speaks no other."""
         code = app_protocol.ResponseCode(message.response_code)
         wanted = [x.schema_id for x in self._profile.handshake if x.namespace == self._dialect.namespace]
         if code is app_protocol.ResponseCode.Failed_NoNegotiation or message.schema_id not in wanted:
-            fail(self.memory, EvEnd.NO_COMMON_PROTOCOL, f"{code.name}, schema id {message.schema_id}")
-            return Answer("supportedAppProtocolRes", ok=False, code=code.name)
-        return Answer("supportedAppProtocolRes", ok=True, code=code.name)
+            fail(self.memory, v.EvEnd.NO_COMMON_PROTOCOL, f"{code.name}, schema id {message.schema_id}")
+            return v.Answer("supportedAppProtocolRes", ok=False, code=code.name)
+        return v.Answer("supportedAppProtocolRes", ok=True, code=code.name)
 
     def _follow(self, verdict: Verdict, now: float) -> None:
         self._events.extend(verdict.events)
@@ -263,7 +248,7 @@ class EvMachine:
         think_s = verdict.wait_s
         if think_s is None:
             think_s = self._think_s(verdict.habit, repeat)
-        if self.step is Step.CLOSE and think_s <= 0:
+        if self.step is v.Step.CLOSE and think_s <= 0:
             self._finish(now, reset=False)
             return
         self._send_at = now + think_s
@@ -280,8 +265,8 @@ class EvMachine:
         if self._over:
             return
         self._over = True
-        self.step = Step.CLOSE
+        self.step = v.Step.CLOSE
         memory = self.memory
-        self._events += [ContactorWanted(False), PilotWanted("B")]
-        end = memory.end or EvEnd.MISBEHAVED
-        self._events.append(Ended(end, memory.detail, reset, now, tuple(memory.trouble)))
+        self._events += [v.ContactorWanted(False), v.PilotWanted("B")]
+        end = memory.end or v.EvEnd.MISBEHAVED
+        self._events.append(v.Ended(end, memory.detail, reset, now, tuple(memory.trouble)))

@@ -8,6 +8,7 @@ from random import Random
 from typing import Protocol, Self
 
 from vsecc_sim.ev import sdp_client
+from vsecc_sim.ev import values as v
 from vsecc_sim.ev.din import DinDialect
 from vsecc_sim.ev.line import Line
 from vsecc_sim.ev.machine import EvMachine
@@ -16,17 +17,6 @@ from vsecc_sim.ev.misbehave import Act, Script
 from vsecc_sim.ev.profiles import Profile, load_profile
 from vsecc_sim.ev.result import EvResult, PhaseSpan, Progress
 from vsecc_sim.ev.scenario import Scenario
-from vsecc_sim.ev.values import (
-    Answered,
-    ContactorWanted,
-    Ended,
-    EvEnd,
-    Event,
-    EvPhase,
-    PhaseEntered,
-    PilotWanted,
-    Reported,
-)
 from vsecc_sim.ev.vehicle import Vehicle
 from vsecc_sim.plant.battery import Battery
 from vsecc_sim.plant.dc_bus import DcBus
@@ -41,11 +31,11 @@ _SILENT_SOCKET_S = 2.0
 
 _AGAIN = frozenset(
     {
-        EvEnd.NO_SDP_ANSWER,
-        EvEnd.NO_CONNECTION,
-        EvEnd.MESSAGE_TIMEOUT,
-        EvEnd.SETUP_TIMEOUT,
-        EvEnd.CONNECTION_LOST,
+        v.EvEnd.NO_SDP_ANSWER,
+        v.EvEnd.NO_CONNECTION,
+        v.EvEnd.MESSAGE_TIMEOUT,
+        v.EvEnd.SETUP_TIMEOUT,
+        v.EvEnd.CONNECTION_LOST,
     }
 )
 
@@ -89,15 +79,15 @@ class EvSimulator:
         self._evccid = evccid or bytes((2, *(self._random.randrange(256) for _ in range(5))))
         self._acts = tuple(misbehave)
         self._on_progress = on_progress
-        self.phase = EvPhase.CONNECTED
+        self.phase = v.EvPhase.CONNECTED
         self._started_at = 0.0
-        self._spans: list[tuple[EvPhase, float]] = []
+        self._spans: list[tuple[v.EvPhase, float]] = []
         self._answers: dict[str, list[float]] = {}
         self._energised = False
         self._line: Line | None = None
         self._machine: EvMachine | None = None
-        self._work: asyncio.Task[Ended] | None = None
-        self._forced: EvEnd | None = None  # ended from outside before or instead of the session
+        self._work: asyncio.Task[v.Ended] | None = None
+        self._forced: v.EvEnd | None = None  # ended from outside before or instead of the session
         self._vehicle: Vehicle | None = None
 
     @classmethod
@@ -141,7 +131,7 @@ class EvSimulator:
         self._started_at = loop.time()
         vehicle = self._vehicle = Vehicle(self.battery, self._bus)
         soc_start = self.soc_percent
-        self._enter(EvPhase.CONNECTED, loop.time())
+        self._enter(v.EvPhase.CONNECTED, loop.time())
         self._set_pilot("B")
         rounds = 0
         try:
@@ -153,20 +143,20 @@ class EvSimulator:
                 await asyncio.sleep(self.profile.ending.round_pause_s)
         finally:
             self._tidy(vehicle)
-        self._enter(EvPhase.FINISHED, loop.time())
+        self._enter(v.EvPhase.FINISHED, loop.time())
         return self._result(ended, soc_start, rounds, vehicle)
 
     def request_stop(self) -> None:
         """The driver wants to go: end the session in an orderly way."""
         if self._machine is not None:
-            self._machine.stop(EvEnd.STOPPED_BY_DRIVER)
+            self._machine.stop(v.EvEnd.STOPPED_BY_DRIVER)
         elif self._work is not None:
-            self._forced = EvEnd.STOPPED_BY_DRIVER
+            self._forced = v.EvEnd.STOPPED_BY_DRIVER
             self._work.cancel()
 
     def unplug(self) -> None:
         """Pull the cable, whatever flows: pilot to A, DC open, not another byte."""
-        self._forced = EvEnd.UNPLUGGED
+        self._forced = v.EvEnd.UNPLUGGED
         self._set_pilot("A")
         if self._vehicle is not None:
             self._vehicle.unplug()
@@ -178,7 +168,7 @@ class EvSimulator:
 
     # --- one session -----------------------------------------------------------------------------------
 
-    async def _guarded_session(self, vehicle: Vehicle) -> Ended:
+    async def _guarded_session(self, vehicle: Vehicle) -> v.Ended:
         """A session that can be ended from outside without cancelling the caller."""
         loop = asyncio.get_running_loop()
         self._work = loop.create_task(self._session(vehicle))
@@ -187,25 +177,25 @@ class EvSimulator:
         except asyncio.CancelledError:
             if self._forced is None:
                 raise
-            return Ended(self._forced, "", False, loop.time())
+            return v.Ended(self._forced, "", False, loop.time())
         finally:
             self._work.cancel()
             self._work = self._machine = None
 
-    async def _session(self, vehicle: Vehicle) -> Ended:
+    async def _session(self, vehicle: Vehicle) -> v.Ended:
         loop = asyncio.get_running_loop()
         if not await self._pilot_ready():
-            return Ended(EvEnd.NO_PILOT, "no 5 % duty cycle", False, loop.time())
+            return v.Ended(v.EvEnd.NO_PILOT, "no 5 % duty cycle", False, loop.time())
         await asyncio.sleep(self.profile.discovery.delay_s)
         setup_by = loop.time() + self.profile.patience.setup_s
         found = await sdp_client.discover(self._target, self.profile.discovery)
         if found is None:
-            return Ended(EvEnd.NO_SDP_ANSWER, f"nobody at {self._target.host}", False, loop.time())
+            return v.Ended(v.EvEnd.NO_SDP_ANSWER, f"nobody at {self._target.host}", False, loop.time())
         await asyncio.sleep(self.profile.discovery.connect_s)
         try:
             sock = await asyncio.wait_for(sdp_client.connect(found), _CONNECT_TIMEOUT_S)
         except OSError as error:
-            return Ended(EvEnd.NO_CONNECTION, str(error) or "timed out", False, loop.time())
+            return v.Ended(v.EvEnd.NO_CONNECTION, str(error) or "timed out", False, loop.time())
         machine = self._new_machine(vehicle, setup_by)
         self._machine = machine
         _, line = await loop.create_connection(lambda: Line(machine, vehicle.view, self._event), sock=sock)
@@ -241,7 +231,7 @@ class EvSimulator:
             if self._duty_ok():
                 good_at = loop.time()
             elif loop.time() - good_at >= _PILOT_LOST_S:
-                machine.abort(EvEnd.PILOT_LOST, f"duty cycle gone at {machine.step}", loop.time())
+                machine.abort(v.EvEnd.PILOT_LOST, f"duty cycle gone at {machine.step}", loop.time())
                 line.poke()
                 return
 
@@ -250,24 +240,24 @@ class EvSimulator:
 
     # --- events of the machine -------------------------------------------------------------------------
 
-    def _event(self, event: Event) -> None:
+    def _event(self, event: v.Event) -> None:
         vehicle = self._vehicle
         assert vehicle is not None
-        if isinstance(event, Answered):
+        if isinstance(event, v.Answered):
             self._answers.setdefault(event.message, []).append(round(event.response_s * 1000.0, 4))
-        elif isinstance(event, Reported):
+        elif isinstance(event, v.Reported):
             vehicle.reported(event.voltage_v, event.current_a, event.at)
             self._tell(event.at)
-        elif isinstance(event, PhaseEntered):
+        elif isinstance(event, v.PhaseEntered):
             self._enter(event.phase, event.at)
-        elif isinstance(event, PilotWanted):
+        elif isinstance(event, v.PilotWanted):
             self._set_pilot(event.state)
-        elif isinstance(event, ContactorWanted):
+        elif isinstance(event, v.ContactorWanted):
             vehicle.switch(event.closed)
 
-    def _enter(self, phase: EvPhase, at: float) -> None:
+    def _enter(self, phase: v.EvPhase, at: float) -> None:
         self.phase = phase
-        self._energised = self._energised or phase is EvPhase.CHARGING
+        self._energised = self._energised or phase is v.EvPhase.CHARGING
         self._spans.append((phase, at))
         self._tell(at)
 
@@ -287,7 +277,7 @@ class EvSimulator:
         )
 
     def _set_pilot(self, state: str) -> None:
-        if self._pilot is not None and (self._forced is not EvEnd.UNPLUGGED or state == "A"):
+        if self._pilot is not None and (self._forced is not v.EvEnd.UNPLUGGED or state == "A"):
             self._pilot.set_state(state)
 
     # --- the end ---------------------------------------------------------------------------------------
@@ -297,12 +287,14 @@ class EvSimulator:
         if self._line is not None and not self._line.ended.done():
             self._line.abandon(0.0)
         self._line = None
-        if self._forced is not EvEnd.UNPLUGGED:
+        if self._forced is not v.EvEnd.UNPLUGGED:
             vehicle.switch(False)
             self._set_pilot("B")
 
-    def _result(self, ended: Ended, soc_start: float, rounds: int, vehicle: Vehicle) -> EvResult:
-        goal_end = ended.end is EvEnd.CHARGED or (ended.end is EvEnd.STOPPED_BY_DRIVER and self._energised)
+    def _result(self, ended: v.Ended, soc_start: float, rounds: int, vehicle: Vehicle) -> EvResult:
+        goal_end = ended.end is v.EvEnd.CHARGED or (
+            ended.end is v.EvEnd.STOPPED_BY_DRIVER and self._energised
+        )
         errors = [*vehicle.complaints(), *ended.trouble]
         if not goal_end:
             errors.insert(0, f"{ended.end}: {ended.detail}" if ended.detail else str(ended.end))
