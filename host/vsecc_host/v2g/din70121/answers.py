@@ -13,6 +13,7 @@ from vsecc_host.v2g.physical import SHORT_MAX, scaled
 PEAK_RIPPLE_A = 1.0  # of the current; informative, cars do not act on it
 _SCHEDULE_S = 86_400  # one day, the entry every charger on the road sends
 _MAX_EVSEID = 32  # bytes
+_MAX_DELAY_S = 65_535  # what fits in -2; nobody waits longer
 _NEVER_ZERO = 1.0  # A or W: some cars leave at once when they are offered nothing, even while Ongoing
 
 _ISOLATION = {
@@ -71,7 +72,7 @@ def status(
         notification = m.EvseNotification.StopCharging
         if view.stop is Stop.NORMAL:
             code = m.DcEvseStatusCode.EVSE_Shutdown
-            delay_s = max(0, ceil(view.stop_delay_s))
+            delay_s = ceil(min(_MAX_DELAY_S, max(0.0, view.stop_delay_s)))
         else:
             code = m.DcEvseStatusCode.EVSE_EmergencyShutdown
     return m.DcEvseStatus(
@@ -96,7 +97,7 @@ def charge_parameters(view: EvseView, shown: m.DcEvseStatus) -> m.DcEvseChargePa
 def schedules(limits: DcLimits) -> m.SaScheduleList:
     """One tuple for a day; PMax has no multiplier in DIN and ends at 32767 W."""
     interval = m.RelativeTimeInterval(0, _SCHEDULE_S)
-    pmax = max(1, min(SHORT_MAX, int(limits.max_power_w)))
+    pmax = int(min(SHORT_MAX, max(1.0, limits.max_power_w)))
     return m.SaScheduleList(
         (m.SaScheduleTuple(1, m.PmaxSchedule(1, (m.PmaxScheduleEntry(interval, pmax),))),)
     )

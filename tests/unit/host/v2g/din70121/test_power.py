@@ -356,6 +356,20 @@ def test_a_car_that_ignores_the_stop_wish_is_cut_off() -> None:
     assert failed(step) == (Code.FAILED, Status.EVSE_Shutdown, Cause.STOP_REQUESTED)
 
 
+@pytest.mark.parametrize(
+    ("state", "request_"),
+    [
+        (S.CONTRACT_AUTHENTICATION, REQUESTS[K.CONTRACT_AUTHENTICATION]),  # its answer has no status
+        (S.PRE_CHARGE_OR_POWER_ON, power_delivery(True)),
+    ],
+)
+def test_a_stop_wish_before_power_is_a_refusal(state: S, request_: Any) -> None:
+    step = ask(dialogue_in(state), request_, view(stop=Stop.NORMAL, contactors_closed=True))
+    code, status, cause = failed(step)
+    assert (code, cause) == (Code.FAILED, Cause.STOP_REQUESTED)
+    assert status in (None, Status.EVSE_Shutdown)
+
+
 def test_limits_change_during_the_loop() -> None:
     limits = replace(LIMITS, max_current_a=40.0, max_power_w=16_000.0)
     body = body_of(ask(dialogue_in(S.CURRENT_DEMAND), current_demand(), view(limits=limits)))
