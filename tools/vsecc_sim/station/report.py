@@ -98,7 +98,7 @@ def summary(station: SimulatedStation) -> dict[str, Any]:
 
 def write_trace(station: SimulatedStation, path: str | Path) -> None:
     """By the name's ending: .pcapng (Wireshark), .json (for `vsecc replay`) or .svg (a picture)."""
-    from vsecc_host.runtime import trace_export  # decodes every frame: pulls in the codec's JSON side
+    from vsecc_host.records import trace_export  # decodes every frame: pulls in the codec's JSON side
 
     path, trace = Path(path), station.app.trace
     if path.suffix == ".svg":

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv6Address
 from typing import Any
 
-from vsecc_host.runtime import pcapng
+from vsecc_host.records import pcapng
 from vsecc_host.runtime.trace import Frame, Hop, Record
 
 Json = dict[str, Any]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsecc_host.runtime import pcapng
+from vsecc_host.records import pcapng
 from vsecc_host.runtime.trace import Trace
-from vsecc_host.runtime.trace_export import (
+from vsecc_host.records.trace_export import (
     decode_payload,
     flow_mermaid,
     flow_text,

@@ -1,0 +1,1 @@
+"""Recorded sessions: traces as captures, packet files and flows."""
