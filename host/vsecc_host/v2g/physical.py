@@ -8,6 +8,7 @@ SHORT_MAX = 32767
 SHORT_MIN = -32768
 _LOWEST, _HIGHEST = -3, 3
 _POWERS = {m: 10.0**m for m in range(_LOWEST, _HIGHEST + 1)}
+_LEAST, _MOST = SHORT_MIN * _POWERS[_HIGHEST], SHORT_MAX * _POWERS[_HIGHEST]
 _EPSILON = 1e-6  # of one step: 0.3 * 1000 is 299.99999999999994 and means 300
 
 
@@ -15,11 +16,12 @@ def scaled(value: float) -> tuple[int, int]:
     """(multiplier, value): smallest multiplier that fits, rounded down, clamped; 0 if not finite."""
     if not isfinite(value):
         return _LOWEST, 0
+    value = min(max(value, _LEAST), _MOST)
     for multiplier in range(_LOWEST, _HIGHEST + 1):
         number = floor(value * _POWERS[-multiplier] + _EPSILON)
         if SHORT_MIN <= number <= SHORT_MAX:
             return multiplier, number
-    return _HIGHEST, SHORT_MAX if value > 0 else SHORT_MIN
+    raise AssertionError("clamped values fit the highest multiplier")
 
 
 def amount(multiplier: int, value: int) -> float:

@@ -22,6 +22,7 @@ from vsecc_host.v2g.physical import amount, scaled
         (32_767_000.0, 3, 32767),
         (1e12, 3, 32767),
         (-1e12, 3, -32768),
+        (1.8e305, 3, 32767),
         (-0.019, -3, -19),
         (float("nan"), -3, 0),
         (float("inf"), -3, 0),
