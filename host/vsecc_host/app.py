@@ -7,19 +7,36 @@ import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from vsecc_host.mcu_link.service import McuLinkService
 from vsecc_host.power.service import SimulatedPower
 from vsecc_host.power.simulation import Load
 from vsecc_host.runtime.trace import Trace
-from vsecc_host.settings.store import Settings
+from vsecc_host.settings.store import Change, Settings
 from vsecc_host.station import commands as c
 from vsecc_host.station.authorization import LocalAuthorization
-from vsecc_host.station.events import EvseEvent, McuLinkLost, McuLinkUp, McuLogged, McuMeasured, StationEvent
+from vsecc_host.station.events import (
+    EvseEvent,
+    LimitChanged,
+    McuLinkLost,
+    McuLinkUp,
+    McuLogged,
+    McuMeasured,
+    StationEvent,
+    StopRequested,
+)
 from vsecc_host.station.evse import EvseMachine
 from vsecc_host.station.values import EvseView
 from vsecc_host.v2g.service import V2gService
-from vsecc_host.wiring import evse_config, mcu_link_config, power_config, v2g_config
+from vsecc_host.wiring import (
+    default_profile_w,
+    emergency_input,
+    evse_config,
+    mcu_link_config,
+    power_config,
+    v2g_config,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -57,12 +74,14 @@ class App:
         self.settings = settings
         self.trace = Trace(self._loop.time)
         self.authorization = LocalAuthorization(bool(settings.get("AuthCtrlr", "Enabled")))
-        self._queue: deque[tuple[StationEvent, int]] = deque()
+        self._queue: deque[Callable[[], None]] = deque()
         self._routing = False
         self._listeners: list[Listener] = []
+        self._unlisten: Callable[[], None] = lambda: None
         self._mcu_up: McuLinkUp | None = None
         self._mcu_problem = "not connected yet"
         self._measured: dict[str, int] = {}
+        self._emergency = emergency_input(settings)
         self.mcu = McuLinkService(mcu_link_config(settings), trace=self.trace, on_event=self.publish)
         self.evses = {number: self._build_evse(number, (loads or {}).get(number)) for number in evses}
         self._routes = self._build_routes()
@@ -84,9 +103,12 @@ class App:
             evse.v2g.update(evse.machine.view)
             await evse.v2g.start()
             evse.power.start()
+        self._apply_default_profile()
+        self._unlisten = self.settings.listen(self._on_setting)
 
     async def stop(self) -> None:
         """Close every neighbour; the MCU's grants expire by themselves."""
+        self._unlisten()
         for evse in self.evses.values():
             if evse.timer is not None:
                 evse.timer.cancel()
@@ -111,14 +133,17 @@ class App:
     # --- routing ------------------------------------------------------------------------------------------
 
     def publish(self, event: StationEvent, cause: int) -> None:
-        """Take an event from a service; events raised while routing wait their turn, so order is kept."""
-        self._queue.append((event, cause))
+        """Take an event from a service; what is raised while routing waits its turn, so order is kept."""
+        self._enqueue(lambda: self._route(event, cause))
+
+    def _enqueue(self, work: Callable[[], None]) -> None:
+        self._queue.append(work)
         if self._routing:
             return
         self._routing = True
         try:
             while self._queue:
-                self._route(*self._queue.popleft())
+                self._queue.popleft()()
         finally:
             self._routing = False
 
@@ -133,6 +158,12 @@ class App:
         for evse in concerned:
             self._execute(evse.machine.handle(event, self._loop.time()), cause)
             self._set_timer(evse)
+        if isinstance(event, McuMeasured) and self._emergency.pressed(event.values["digital_inputs"]):
+            self._stop_all("emergency stop", cause)
+
+    def _stop_all(self, who: str, cause: int) -> None:
+        for number in self.evses:
+            self.publish(StopRequested(at=self._loop.time(), evse_id=number, who=who, emergency=True), cause)
 
     def _remember(self, event: StationEvent) -> None:
         if isinstance(event, McuMeasured):
@@ -165,8 +196,31 @@ class App:
 
     def _tick(self, evse: Evse) -> None:
         evse.timer = evse.timer_at = None
+        self._enqueue(lambda: self._run_timer(evse))
+
+    def _run_timer(self, evse: Evse) -> None:
         self._execute(evse.machine.tick(self._loop.time()), self.trace.new_cause())
         self._set_timer(evse)
+
+    def _on_setting(self, change: Change) -> None:
+        """A setting changed while running: outlets take theirs over with the next session at the latest."""
+        logger.info("setting %s changed", change.key)
+        self._apply_default_profile()
+        for number, evse in self.evses.items():
+            self._enqueue(partial(self._configure, number, evse))
+
+    def _configure(self, number: int, evse: Evse) -> None:
+        config = evse_config(self.settings, number)
+        self._execute(evse.machine.configure(config, self._loop.time()), self.trace.new_cause())
+        self._set_timer(evse)
+
+    def _apply_default_profile(self) -> None:
+        limit_w = default_profile_w(self.settings)
+        for number in self.evses:
+            event = LimitChanged(
+                at=self._loop.time(), evse_id=number, owner="default_profile", max_power_w=limit_w
+            )
+            self.publish(event, self.trace.new_cause())
 
     def _build_routes(self) -> dict[type[c.Command], Callable[..., None]]:
         to_power = self._to_power

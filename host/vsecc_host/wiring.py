@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
+from math import inf
 from urllib.parse import urlsplit, urlunsplit
 
 from vsecc_host.mcu_link.config import McuLinkConfig
 from vsecc_host.power.config import PowerConfig
 from vsecc_host.settings.store import Settings
 from vsecc_host.station.config import EvseConfig
+from vsecc_host.station.inputs import EmergencyInput
 from vsecc_host.v2g.config import V2gConfig
 
 
@@ -36,7 +38,9 @@ def evse_config(settings: Settings, evse: int) -> EvseConfig:
         evseid=settings.text("EVSE", "EvseId", evse=evse),
         lock_connector=settings.flag("Connector", "LockEnabled", evse=evse),
         cable_max_voltage_v=settings.number("Cable", "MaxVoltage", evse=evse),
-        cable_max_current_a=settings.number("Cable", "MaxCurrent", evse=evse),
+        cable_max_current_a=min(
+            settings.number("Cable", "MaxCurrent", evse=evse), _default_profile(settings, "A")
+        ),
         max_power_w=settings.number("EVSE", "MaxPower", evse=evse),
         abort_on_invalid_current=settings.flag("ChargingCommunicationCtrlr", "AbortOnInvalidRequestCurrent"),
         abort_on_invalid_power=settings.flag("ChargingCommunicationCtrlr", "AbortOnInvalidRequestPower"),
@@ -45,6 +49,26 @@ def evse_config(settings: Settings, evse: int) -> EvseConfig:
         stop_wait_s=settings.number("ChargingCommunicationCtrlr", "StopWait"),
         restart_pause_s=settings.number("ChargingCommunicationCtrlr", "RestartPause"),
     )
+
+
+def default_profile_w(settings: Settings) -> float | None:
+    """Power bound while no back end gave a profile, in W; None when the profile is in amperes."""
+    limit_w = _default_profile(settings, "W")
+    return None if limit_w == inf else limit_w
+
+
+def _default_profile(settings: Settings, unit: str) -> float:
+    """The default profile's limit where it is given in this unit, else no limit."""
+    if settings.text("DefaultChargingProfile", "Unit") != unit:
+        return inf
+    return settings.number("DefaultChargingProfile", "SchedulePeriodLimits")
+
+
+def emergency_input(settings: Settings) -> EmergencyInput:
+    """The emergency stop, if one is wired."""
+    name = settings.text("EmergencyStop", "Input")
+    number = None if name == "none" else int(name[1:])
+    return EmergencyInput(number, active_low=settings.flag("EmergencyStop", "ActiveLow"))
 
 
 def v2g_config(settings: Settings, evse: int) -> V2gConfig:

@@ -183,3 +183,46 @@ def test_s2_pilot_to_b_under_load_opens_the_relay_within_ten_milliseconds() -> N
         return marks["relay1.drive=False"] - marks["ev1=B"]
 
     assert 0 < play(story, evses=1) <= 10_000
+
+
+def test_s9_the_emergency_input_stops_every_outlet() -> None:
+    async def story(station: SimulatedStation) -> None:
+        for evse in (1, 2):
+            station.plug(evse)
+        for evse in (1, 2):
+            await charging(station, evse)
+        station.mcu.drive_inputs({"d3": False})
+        await virtual_time.settle(
+            lambda: not any(station.mcu.relay(evse).closed for evse in (1, 2)), within_s=2.0
+        )
+        for evse in (1, 2):
+            await station.session_over(evse)
+            assert station.view(evse).cause is Cause.EMERGENCY_INPUT
+        await station.unplug(1, orderly=False)
+        station.plug(1)
+        await asyncio.sleep(5.0)
+        assert station.view(1).phase is not Phase.SETUP and not station.mcu.relay(1).closed
+
+    async def scene() -> None:
+        options = StationOptions(interpreter="cpython", capacity_wh=CAPACITY_WH)
+        station = SimulatedStation(options, settings={("EmergencyStop", "Input"): "d3"})
+        station.inputs_at_start = {"d3": True}
+        async with station:
+            await story(station)
+
+    virtual_time.run(scene())
+
+
+def test_the_default_profile_limits_power_and_follows_a_change() -> None:
+    async def story(station: SimulatedStation) -> None:
+        station.plug(1)
+        await charging(station, 1)
+        station.settings.set_for_run("DefaultChargingProfile", "SchedulePeriodLimits", 10_000.0)
+        await asyncio.sleep(2.0)
+        view = station.view(1)
+        assert view.limits.owner == "default_profile"
+        assert view.power.voltage_v * view.power.current_a <= 10_100.0
+        await station.session_over(1)
+        assert station.outlets[1].result.goal
+
+    play(story, evses=1)

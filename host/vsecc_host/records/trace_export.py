@@ -1,4 +1,4 @@
-"""A trace for others: recorded-session JSON (`vsecc replay` plays it), pcapng for Wireshark, a flow as text."""
+"""A trace for others: recorded-session JSON (`vsecc replay` plays it), pcapng, a flow as text."""
 
 from __future__ import annotations
 

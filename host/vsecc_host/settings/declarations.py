@@ -216,6 +216,26 @@ _OUTLETS = (
     ),
 )
 
+_INPUTS = (
+    Variable(
+        component="EmergencyStop",
+        variable="Input",
+        kind=Kind.OPTION,
+        default="none",
+        allowed=("none", *(f"d{number}" for number in range(1, 9))),
+        acts=Acts.RESTART,
+        description="Digital input of the emergency stop; stops every outlet while it is active",
+    ),
+    Variable(
+        component="EmergencyStop",
+        variable="ActiveLow",
+        kind=Kind.BOOLEAN,
+        default=True,
+        acts=Acts.RESTART,
+        description="True: the input is on while all is well, so that a broken wire stops too",
+    ),
+)
+
 _POWER = (
     _power(
         variable="Type",
@@ -253,4 +273,4 @@ _POWER = (
     ),
 )
 
-VARIABLES: tuple[Variable, ...] = (*_CHARGING_STATION, *_BACK_END, *_CARS, *_OUTLETS, *_POWER)
+VARIABLES: tuple[Variable, ...] = (*_CHARGING_STATION, *_BACK_END, *_CARS, *_OUTLETS, *_INPUTS, *_POWER)

@@ -12,7 +12,7 @@ from typing import cast
 
 from vsecc_host.runtime.pump import Pump
 from vsecc_host.runtime.trace import Trace
-from vsecc_host.station.events import StationEvent
+from vsecc_host.station.events import StationEvent, V2gSessionEnded, V2gSessionStarted
 from vsecc_host.station.values import Cause, EvseView
 from vsecc_host.v2g import sdp, v2gtp
 from vsecc_host.v2g.config import V2gConfig
@@ -67,6 +67,7 @@ class V2gService:
         self._server: asyncio.Server | None = None
         self._discovery: asyncio.DatagramTransport | None = None
         self._accepted = False
+        self._started = False  # a session runs
         self._car: CarLink | None = None
         self._links: set[CarLink] = set()  # admitted and not closed yet
         self._interface = ""
@@ -158,7 +159,10 @@ class V2gService:
             self._car.update(view)
 
     def accept(self, accepted: bool, cause: Cause = Cause.NONE) -> None:
-        """Answer SDP and take a connection, or refuse both and end what runs with `cause`."""
+        """Answer SDP and take a connection, or refuse both and end what runs with `cause`.
+
+        One session uses an acceptance up: afterwards a car finds silence until the station is ready for it again.
+        """
         self._accepted = accepted
         if not accepted and self._car is not None:
             self._car.end(cause)
@@ -207,6 +211,14 @@ class V2gService:
             session_ids=new_session_id,
             frame_seen=car.frame_seen,
         )
+
+    def tell(self, event: StationEvent, cause: int) -> None:
+        """Pass an event on; the station may accept again while it hears of an end."""
+        if isinstance(event, V2gSessionStarted):
+            self._started = True
+        elif isinstance(event, V2gSessionEnded) and self._started:
+            self._started = self._accepted = False
+        self.on_event(event, cause)
 
     def gone(self, car: CarLink) -> None:
         """The connection is closed."""
@@ -360,7 +372,7 @@ class CarLink(asyncio.BufferedProtocol):
             self._transport.write(message)
 
     def _deliver(self, event: StationEvent) -> None:
-        self._service.on_event(event, self._cause)
+        self._service.tell(event, self._cause)
 
     def _close_when_due(self) -> None:
         closing = self._machine.closing if self._machine is not None else None

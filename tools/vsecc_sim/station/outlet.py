@@ -59,6 +59,7 @@ class Outlet:
     def plug_external(self) -> None:
         """Connect only a pilot; a car outside does the talking."""
         self.external = True
+        self.bus.connect_external()
         self.pilot.set_state("B")
 
     async def session_over(self) -> EvResult:
@@ -77,6 +78,7 @@ class Outlet:
             await asyncio.wait([self._task])
         self._task = None
         self.external = False
+        self.bus.disconnect()
         self.pilot.set_state("A")
 
     @property

@@ -37,6 +37,7 @@ class SimulatedStation:
         """`settings`: (component, variable) -> value, for this run only."""
         self.options = options
         self._changed = dict(settings or {})
+        self.inputs_at_start: dict[str, object] = {}  # emulated inputs driven before the host comes up
         self._plugs = 0
 
     async def __aenter__(self) -> Self:
@@ -44,6 +45,7 @@ class SimulatedStation:
         numbers = list(range(1, options.evses + 1))
         self.mcu = McuEmulator("tcp://127.0.0.1:0", interpreter=options.interpreter, seed=options.seed)
         await self.mcu.start()
+        self.mcu.drive_inputs(self.inputs_at_start)
         self.settings = self._load_settings()
         buses = {number: DcBus() for number in numbers}
         self.app = App(self.settings, evses=numbers, loads=buses)
