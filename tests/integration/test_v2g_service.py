@@ -158,6 +158,32 @@ async def test_a_new_car_need_not_wait_for_the_old_one_to_close() -> None:
         assert [end.orderly for end in station.ends] == [True, False]
 
 
+async def test_a_session_uses_its_acceptance_up() -> None:
+    async with ScriptedStation() as station, connected(station) as first:
+        station.accepted = False  # the script does not accept again by itself
+        session_id = await open_session(first)
+        await answer(first, request(m.SessionStopReq(), session_id))
+        assert station.ends[0].orderly
+        ask = sdp.encode_request(sdp.Security.NONE)
+        assert station.v2g.discover(ask, (*station.v2g.sdp_address, 0, 0)) is None
+        reader, writer = await asyncio.open_connection(station.v2g.sdp_address[0], station.v2g.tcp_port)
+        assert await closed(reader)
+        writer.close()
+        station.v2g.accept(True)
+        async with connected(station) as second:
+            assert await open_session(second)
+
+
+async def test_a_client_without_a_session_uses_nothing_up() -> None:
+    async with ScriptedStation() as station:
+        station.accepted = False
+        async with connected(station) as (_, writer):
+            writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        await settle(lambda: bool(station.ends))
+        async with connected(station) as streams:
+            assert await open_session(streams)
+
+
 async def test_the_ev_resets_the_connection() -> None:
     async with ScriptedStation() as station:
         async with connected(station) as streams:
@@ -172,6 +198,7 @@ async def test_the_ev_resets_the_connection() -> None:
 async def test_refusing_ends_the_session_with_the_stations_cause() -> None:
     async with ScriptedStation() as station, connected(station) as streams:
         await open_session(streams)
+        station.accepted = False
         station.v2g.accept(False, Cause.UNPLUGGED)
         assert await closed(streams[0])
         assert [end.cause for end in station.ends] == [Cause.UNPLUGGED]

@@ -161,7 +161,7 @@ class V2gService:
     def accept(self, accepted: bool, cause: Cause = Cause.NONE) -> None:
         """Answer SDP and take a connection, or refuse both and end what runs with `cause`.
 
-        One session uses an acceptance up: afterwards a car finds silence until the station is ready for it again.
+        One session uses an acceptance up: afterwards a car finds silence until the station is ready again.
         """
         self._accepted = accepted
         if not accepted and self._car is not None:

@@ -87,6 +87,8 @@ class ScriptedStation:
             case e.V2gSessionStarted() | e.V2gSessionEnded():
                 self.target_v = self.target_a = 0.0
                 self.change(cable_check=CableCheck.IDLE, cp_state=CpState.B)
+                if self.accepted and isinstance(event, e.V2gSessionEnded):
+                    self.v2g.accept(True)
             case e.CableCheckRequested():
                 self.change(cable_check=CableCheck.ONGOING)
                 self.loop.call_later(0.02, lambda: self.change(cp_state=CpState.C))
