@@ -23,7 +23,8 @@ from vsecc_host.v2g.din70121.states import Kind as K
 from vsecc_host.v2g.endpoint import EndpointError
 from vsecc_host.v2g.exi import Protocol, decode
 from vsecc_host.v2g.exi import din70121 as m
-from vsecc_host.v2g.service import READ_SIZE, WRITE_LIMIT, new_session_id
+from vsecc_host.v2g.service import new_session_id
+from vsecc_host.v2g.transports import READ_SIZE, WRITE_LIMIT
 from vsecc_sim.replay.channel import discover
 from vsecc_sim.virtual_time import settle
 
