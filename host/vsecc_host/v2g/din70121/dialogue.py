@@ -12,6 +12,7 @@ from vsecc_host.v2g.dialogue import Ending, Step
 from vsecc_host.v2g.din70121 import answers, times
 from vsecc_host.v2g.din70121.guards import guard
 from vsecc_host.v2g.din70121.session import DinSession, Refusal, Reply, Situation
+from vsecc_host.v2g.din70121.setup import ev_status, note_status
 from vsecc_host.v2g.din70121.states import Kind, State, kind_of, peek_kind
 from vsecc_host.v2g.din70121.table import TABLE, Rule
 from vsecc_host.v2g.exi import din70121 as m
@@ -54,8 +55,13 @@ class DinDialogue:
             code = m.ResponseCode.FAILED_SequenceError
             reason = f"{kind} while waiting for {self.session.state}"
             return self._refuse(kind, Refusal(code, Cause.EV_PROTOCOL_ERROR, reason), view)
-        asked = _Asked(kind, rule, message.body, now)
-        return self._decide(asked, Situation(view, now, now, True))
+        at = Situation(view, now, now, True)
+        told = ev_status(message.body)
+        noted: tuple[StationEvent, ...] = ()
+        if told is not None:  # also of a request that is then refused
+            self.session, noted = note_status(told, self.session, at)
+        step = self._decide(_Asked(kind, rule, message.body, now), at)
+        return step._replace(events=noted + step.events) if noted else step
 
     def again(self, view: EvseView, now: float) -> Step:
         """The request that waits, against the newer view or the later hour."""

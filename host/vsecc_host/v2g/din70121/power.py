@@ -18,7 +18,7 @@ from vsecc_host.v2g.dialogue import Ending
 from vsecc_host.v2g.din70121 import answers, times
 from vsecc_host.v2g.din70121.guards import stop_cause
 from vsecc_host.v2g.din70121.session import DinSession, Refusal, Reply, Situation
-from vsecc_host.v2g.din70121.setup import NotReady, Ready, maybe_number, note_status, number
+from vsecc_host.v2g.din70121.setup import NotReady, Ready, maybe_number, number
 from vsecc_host.v2g.exi import din70121 as m
 
 PRE_CHARGE_TOLERANCE_V = 20.0  # the EV closes its contactors within this distance of its battery
@@ -31,7 +31,7 @@ _Code = m.DcEvseStatusCode
 
 def cable_check(req: m.CableCheckReq, session: DinSession, at: Situation) -> Reply | Refusal:
     """Waits for the pilot in C or D, then tells the station's progress."""
-    session, events = note_status(req.dc_ev_status, session, at)
+    events: tuple[StationEvent, ...] = ()
     begins = session.cable_check_since is None
     if begins:
         session = replace(session, cable_check_since=at.asked_at)
@@ -70,7 +70,6 @@ def _without_pilot(session: DinSession, events: tuple[StationEvent, ...], at: Si
 
 def pre_charge(req: m.PreChargeReq, session: DinSession, at: Situation) -> Reply | Refusal:
     """Follows every target, also a nonsensical first one (Skoda, BMW); reports the measured voltage only."""
-    session, events = note_status(req.dc_ev_status, session, at)
     target_v = min(max(number(req.ev_target_voltage), 0.0), at.view.limits.max_voltage_v)
     current_a = max(number(req.ev_target_current), 0.0)
     since = at.now if session.pre_charge_since is None else session.pre_charge_since
@@ -82,12 +81,12 @@ def pre_charge(req: m.PreChargeReq, session: DinSession, at: Situation) -> Reply
     session = replace(session, pre_charge_since=since, pre_charge_target_v=target_v, voltage_reached=reached)
     event = PreChargeRequested(at=at.now, evse_id=session.evse_id, voltage_v=target_v, current_a=current_a)
     body = m.PreChargeRes(_OK, answers.status(at.view), answers.volts(present_v))
-    return Reply(body, session, (*events, event))
+    return Reply(body, session, (event,))
 
 
 def power_on(req: m.PowerDeliveryReq, session: DinSession, at: Situation) -> Reply | Refusal:
     """Start: answered when the voltage is there and the contactors are closed."""
-    session, events = _note_delivery(req, session, at)
+    events: tuple[StationEvent, ...] = ()
     wait_until = at.asked_at + times.POWER_SWITCH_S
     present_v = at.view.power.voltage_v
     if present_v < session.pre_charge_target_v - START_TOLERANCE_V:
@@ -117,7 +116,7 @@ def power_on_again(req: m.PowerDeliveryReq, session: DinSession, at: Situation) 
 
 def power_off(req: m.PowerDeliveryReq, session: DinSession, at: Situation) -> Reply:
     """Stop, also early: answered when the current is gone, or anyway before the EV loses patience."""
-    session, events = _note_delivery(req, session, at)
+    events: tuple[StationEvent, ...] = ()
     if not session.charge_stopped:
         session = replace(session, charge_stopped=True)
         events += (ChargeStopRequested(at=at.now, evse_id=session.evse_id),)
@@ -129,7 +128,6 @@ def power_off(req: m.PowerDeliveryReq, session: DinSession, at: Situation) -> Re
 
 def current_demand(req: m.CurrentDemandReq, session: DinSession, at: Situation) -> Reply:
     """Answered at once from what is known; the target goes to the station, nobody waits for it."""
-    session, events = note_status(req.dc_ev_status, session, at)
     view = at.view
     limits, power = view.limits, view.power
     voltage_v, current_a = number(req.ev_target_voltage), number(req.ev_target_current)
@@ -155,12 +153,12 @@ def current_demand(req: m.CurrentDemandReq, session: DinSession, at: Situation) 
         answers.amperes(limits.max_current_a),
         answers.watts(limits.max_power_w),
     )
-    return Reply(body, session, (*events, target))
+    return Reply(body, session, (target,))
 
 
 def welding_detection(req: m.WeldingDetectionReq, session: DinSession, at: Situation) -> Reply:
     """The falling voltage, as soon as the pilot is back in B, or anyway before the EV loses patience."""
-    session, events = note_status(req.dc_ev_status, session, at)
+    events: tuple[StationEvent, ...] = ()
     if at.first:
         events += (WeldingDetectionRequested(at=at.now, evse_id=session.evse_id),)
     wait_until = at.asked_at + times.CP_STATE_DETECTION_S
@@ -181,10 +179,3 @@ def session_stop(req: m.SessionStopReq, session: DinSession, at: Situation) -> R
     detail = m.DcEvErrorCode(session.ev_error).name if session.ev_error else ""
     ending = Ending(cause, orderly=True, detail=detail)
     return Reply(m.SessionStopRes(_OK), session, ending=ending)
-
-
-def _note_delivery(
-    req: m.PowerDeliveryReq, session: DinSession, at: Situation
-) -> tuple[DinSession, tuple[StationEvent, ...]]:
-    parameter = req.ev_power_delivery_parameter
-    return (session, ()) if parameter is None else note_status(parameter.dc_ev_status, session, at)

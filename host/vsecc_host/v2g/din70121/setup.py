@@ -75,7 +75,7 @@ def charge_parameter_discovery(
     told = req.ev_charge_parameter
     assert isinstance(told, m.DcEvChargeParameter), "checked by _unfit"
     session = replace(session, parameters_since=_since(session.parameters_since, at))
-    session, events = note_status(told.dc_ev_status, session, at)
+    events: tuple[StationEvent, ...] = ()
     parameters = _parameters(told)
     if parameters != session.ev:
         session = replace(session, ev=parameters)
@@ -110,6 +110,15 @@ def note_status(
         session = replace(session, ev=ev)
         events += (EvParametersTold(at=at.now, evse_id=session.evse_id, parameters=ev),)
     return session, events
+
+
+def ev_status(body: object) -> m.DcEvStatus | None:
+    """DC_EVStatus of a request, wherever it keeps it; None where it has none."""
+    if isinstance(body, m.PowerDeliveryReq):
+        body = body.ev_power_delivery_parameter
+    elif isinstance(body, m.ChargeParameterDiscoveryReq):
+        body = body.ev_charge_parameter
+    return getattr(body, "dc_ev_status", None)
 
 
 def number(value: m.PhysicalValue) -> float:

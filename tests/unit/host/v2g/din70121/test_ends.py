@@ -11,11 +11,13 @@ from unit.host.v2g.given import (
     NOW,
     REQUESTS,
     current_demand,
+    status,
     view,
 )
 
 from vsecc_host.station.events import (
     ChargeTargetRequested,
+    EvErrorReported,
     WeldingDetectionRequested,
 )
 from vsecc_host.station.values import Cause, CpState, Stop
@@ -24,8 +26,6 @@ from vsecc_host.v2g.din70121.states import State as S
 from vsecc_host.v2g.exi import din70121 as m
 
 Code = m.ResponseCode
-Status = m.DcEvseStatusCode
-READY = m.DcEvseStatus(Status.EVSE_Ready, 0, m.EvseNotification.None_, m.IsolationLevel.Valid)
 
 
 def test_welding_detection_waits_for_the_pilot_in_b() -> None:
@@ -105,3 +105,11 @@ def test_ramp_down_keeps_the_target_voltage() -> None:
     assert event == ChargeTargetRequested(
         at=NOW + 1.5, evse_id=1, voltage_v=401.0, current_a=0.0, soc_percent=55
     )
+
+
+def test_an_error_of_the_ev_is_told_also_when_its_request_is_refused() -> None:
+    dialogue = dialogue_in(S.CURRENT_DEMAND)
+    error = m.DcEvErrorCode.FAILED_EVRESSMalfunction
+    step = ask(dialogue, current_demand(dc_ev_status=status(error)), view(operative=False))
+    assert [type(event) for event in step.events] == [EvErrorReported]
+    assert body_of(step).response_code == Code.FAILED
