@@ -228,7 +228,11 @@ class EvSlacMachine:
         if not heard:
             self._fail("no CM_ATTEN_CHAR.IND", now)
             return
-        self.chosen = min(heard, key=heard.__getitem__)
+        best = min(heard, key=heard.__getitem__)
+        if heard[best] > self._habits.limit_db:
+            self._fail("no outlet near enough", now)
+            return
+        self.chosen = best
         self._tries = 0
         then = self._validate if self._habits.validate_toggles else self._choose
         self._later(now + 0.001 * self._habits.match_after_ms, then)

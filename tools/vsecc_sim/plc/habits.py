@@ -29,6 +29,7 @@ class Habits:
     sdp_after_ms: int = 500
     starts: int = 3
     sounds: int = m.SOUNDS
+    limit_db: int = 40  # an outlet that is heard worse is not ours
     time_out: int = m.SOUND_TIMEOUT
     rsp_to: int = 1  # only the n-th CM_ATTEN_CHAR.IND is answered
     match_tries: int = 3

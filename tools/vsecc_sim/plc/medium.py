@@ -91,8 +91,8 @@ class Medium:
         """Frames due for hosts."""
         ready: list[Delivery] = []
         while self._due and self._due[0][0] <= now:
-            _at, _serial, name, raw = heapq.heappop(self._due)
-            if not self.modems[name].silent(now):
+            at, _serial, name, raw = heapq.heappop(self._due)
+            if not self.modems[name].silent(at):
                 ready.append((name, raw))
         return ready
 
@@ -107,9 +107,7 @@ class Medium:
         if isinstance(frame.message, m.SetKeyReq | m.ResetReq):
             self._relink(now)
         if answer is not None:
-            quiet_s, modem.quiet_until = modem.quiet_until, 0.0  # the confirmation of a reset still gets out
             self._queue(name, answer, now + modem.manners.answer_s)
-            modem.quiet_until = quiet_s and quiet_s + modem.manners.answer_s
 
     def _broadcast(self, sender: str, raw: bytes, frame: codec.Frame | None, now: float) -> None:
         for name, loss_db in self._earshot(sender):

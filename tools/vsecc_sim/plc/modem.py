@@ -48,13 +48,14 @@ class SimModem:
     key: Key | None = None
     hosts: list[bytes] = field(default_factory=list)
     neighbours: tuple[SimModem, ...] = ()  # linked ones
+    quiet_from: float = 0.0  # restarting between these
     quiet_until: float = 0.0
     refused: int = 0
     sounds: dict[bytes, int] = field(default_factory=dict)  # by car, since its last START
 
     def silent(self, now: float) -> bool:
         """Nothing gets in or out."""
-        return self.manners.silent or now < self.quiet_until
+        return self.manners.silent or self.quiet_from < now < self.quiet_until
 
     def learn(self, source: bytes) -> None:
         """A host behind this modem, as its bridge learns it."""
@@ -94,6 +95,7 @@ class SimModem:
         if isinstance(message, m.LinkStatusReq) and self.manners.tells_link:
             return m.LinkStatusCnf(int(bool(self.neighbours)))
         if isinstance(message, m.ResetReq):
+            self.quiet_from = now + self.manners.answer_s  # the confirmation still gets out
             self.quiet_until = now + RESET_SILENCE_S
             return m.ResetCnf()
         return None

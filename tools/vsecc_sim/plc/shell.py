@@ -14,6 +14,8 @@ from vsecc_sim.plc.medium import Medium
 
 FRAMES_PER_TURN = 64
 
+Seen = Callable[[str, bool, bytes, float], None]  # modem, by its host (or to it), frame, when
+
 
 class MediumShell:
     """Carries frames between the modems' host sides; `attach` one socket per modem."""
@@ -21,6 +23,7 @@ class MediumShell:
     def __init__(self, medium: Medium) -> None:
         self.medium = medium
         self.lost = 0  # a host's interface was down
+        self.on_frame: Seen = lambda name, sent, raw, at: None
         self._sockets: dict[str, RawSocket] = {}
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
@@ -55,7 +58,9 @@ class MediumShell:
                 return
             if raw is None:
                 break
-            self.medium.receive(name, raw, self._loop.time())
+            now = self._loop.time()
+            self.on_frame(name, True, raw, now)
+            self.medium.receive(name, raw, now)
         self._flush()
 
     def _flush(self) -> None:
@@ -64,6 +69,7 @@ class MediumShell:
             self._timer = None
         for name, raw in self.medium.take(self._loop.time()):
             side = self._sockets.get(name)
+            self.on_frame(name, False, raw, self._loop.time())
             try:
                 self.lost += side is None or not side.send(raw)
             except OSError:
