@@ -17,6 +17,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("run",): ("vsecc_cli.run", "the host service"),
     ("replay",): ("vsecc_cli.replay", "play the car of a recorded session against a station"),
     ("exi",): ("vsecc_cli.exi", "EXI <-> JSON, a line in, a line out"),
+    ("pki",): ("vsecc_cli.pki", "a complete test PKI"),
     ("sim", "station"): ("vsecc_cli.sim_station", "host, MCU emulator and neighbours, with a control API"),
     ("sim", "mcu"): ("vsecc_cli.sim_mcu", "the MCU emulator alone"),
     ("sim", "interpreter"): ("vsecc_cli.sim_interpreter", "which MicroPython runs the firmware"),
