@@ -4,11 +4,32 @@ from __future__ import annotations
 
 import errno
 import socket
+from typing import Protocol
 
 MAX_FRAME_SIZE = 2048  # bytes; longer frames are cut, SLAC's are below 1100
 BUFFER_SIZE = 256 * 1024  # bytes in the kernel: some hundred frames, a flood beyond it is dropped there
 _PACKET_OUTGOING = 4  # linux/if_packet.h: our own frames, heard again
 ALL_TYPES = 0x0003  # ETH_P_ALL
+
+
+class FrameSocket(Protocol):
+    """What the service needs of a socket; a simulated powerline has another."""
+
+    @property
+    def mac(self) -> bytes:
+        """Address of the interface."""
+
+    def fileno(self) -> int:
+        """For the event loop."""
+
+    def receive(self) -> bytes | None:
+        """The next frame somebody else sent; None when there is none. OSError when the interface is gone."""
+
+    def send(self, raw: bytes) -> bool:
+        """False for a frame dropped for want of room. OSError when the interface is gone."""
+
+    def close(self) -> None:
+        """Done with it."""
 
 
 class RawSocket:

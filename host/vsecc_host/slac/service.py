@@ -15,7 +15,7 @@ from vsecc_host.slac import codec
 from vsecc_host.slac.config import SlacConfig
 from vsecc_host.slac.events import ModemChanged, SlacFailed
 from vsecc_host.slac.machine import SlacMachine
-from vsecc_host.slac.raw_socket import RawSocket
+from vsecc_host.slac.raw_socket import FrameSocket, RawSocket
 from vsecc_host.station.events import EvseEvent, StationEvent
 from vsecc_host.station.values import CpState
 
@@ -29,7 +29,7 @@ REOPEN_FIRST_S = 0.1
 REOPEN_LONGEST_S = 2.0
 
 OnEvent = Callable[[StationEvent, int], None]
-OpenSocket = Callable[[str], RawSocket]
+OpenSocket = Callable[[str], FrameSocket]
 
 
 def open_homeplug(interface: str) -> RawSocket:
@@ -57,7 +57,7 @@ class SlacService:
         self._on_event = on_event
         self._open_socket = open_socket
         self._cause = 0
-        self._socket: RawSocket | None = None
+        self._socket: FrameSocket | None = None
         self._pump: Pump | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._tried = asyncio.Event()
@@ -154,10 +154,12 @@ class SlacService:
             await asyncio.sleep(back_off_s)
             back_off_s = min(2 * back_off_s, REOPEN_LONGEST_S)
 
-    def _opened(self, opened: RawSocket) -> None:
+    def _opened(self, opened: FrameSocket) -> None:
         self._socket = opened
         asyncio.get_running_loop().add_reader(opened.fileno(), self._readable)
-        logger.info("EVSE %d: SLAC on %s as %s", self.evse_id, opened.interface, codec.mac_text(opened.mac))
+        logger.info(
+            "EVSE %d: SLAC on %s as %s", self.evse_id, self.config.interface, codec.mac_text(opened.mac)
+        )
         with self._on_behalf_of(0):
             self.machine.connected(opened.mac, self._now())
 

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable
 
 from vsecc_host.slac import codec
-from vsecc_host.slac.raw_socket import RawSocket
+from vsecc_host.slac.raw_socket import FrameSocket, RawSocket
 from vsecc_sim.plc.ev_machine import EvEvent, EvSlacMachine, EvState
 from vsecc_sim.plc.habits import Habits
 from vsecc_sim.plc.medium import Medium
@@ -24,11 +24,11 @@ class MediumShell:
         self.medium = medium
         self.lost = 0  # a host's interface was down
         self.on_frame: Seen = lambda name, sent, raw, at: None
-        self._sockets: dict[str, RawSocket] = {}
+        self._sockets: dict[str, FrameSocket] = {}
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
-    def attach(self, name: str, side: RawSocket) -> None:
+    def attach(self, name: str, side: FrameSocket) -> None:
         """`side` is the modem's end of the cable to its host."""
         self._sockets[name] = side
         self._loop.add_reader(side.fileno(), self._readable, name)
@@ -83,7 +83,7 @@ class EvSlac:
     """One car's SLAC on its interface; `changed` is set at every event."""
 
     def __init__(
-        self, side: RawSocket, habits: Habits, on_event: Callable[[EvEvent], None] = lambda event: None
+        self, side: FrameSocket, habits: Habits, on_event: Callable[[EvEvent], None] = lambda event: None
     ) -> None:
         self.machine = EvSlacMachine(side.mac, habits, secrets.token_bytes)
         self.events: list[EvEvent] = []

@@ -1,0 +1,187 @@
+"""The service around the machine: sockets that come and go, causes, bounds; on cables inside this process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from unit.host.slac.rig import mac
+
+from vsecc_host.runtime.clock import loop_clock
+from vsecc_host.runtime.trace import Frame, Trace
+from vsecc_host.slac import codec
+from vsecc_host.slac import messages as m
+from vsecc_host.slac.config import SlacConfig
+from vsecc_host.slac.events import DlinkReady, ModemState, PilotRequest, SlacMatched
+from vsecc_host.slac.service import FRAMES_PER_TURN, SlacService
+from vsecc_host.slac.table import PortState
+from vsecc_host.station.values import CpState, PilotMode
+from vsecc_sim.plc import habits
+from vsecc_sim.plc.ev_machine import EvState
+from vsecc_sim.plc.loopback import CableEnd, cable
+from vsecc_sim.plc.medium import Medium
+from vsecc_sim.plc.shell import EvSlac, MediumShell
+from vsecc_sim.virtual_time import VirtualTimePolicy, settle
+
+HOST, CAR = mac(1, 1), mac(3, 1)
+
+
+@pytest.fixture
+def event_loop_policy() -> VirtualTimePolicy:
+    return VirtualTimePolicy()
+
+
+class Home:
+    """An outlet and a car on one powerline in this process."""
+
+    def __init__(self) -> None:
+        self.medium = Medium()
+        self.medium.add("outlet", mac(2, 1), evse=True)
+        self.medium.add("car", mac(4, 1), evse=False)
+        self.medium.connect("car", "outlet", 30)
+        self.shell = MediumShell(self.medium)
+        self.trace = Trace(loop_clock())
+        self.events: list[tuple[Any, int]] = []
+        self.openings = 0
+        self.missing = False
+        self.service = SlacService(
+            evse_id=1,
+            config=SlacConfig(interface="plc1"),
+            trace=self.trace,
+            on_event=self._event,
+            open_socket=self._open,
+        )
+
+    def _open(self, interface: str) -> CableEnd:
+        self.openings += 1
+        if self.missing:
+            raise OSError(19, "No such device")
+        host, modem = cable(HOST)
+        self.shell.detach("outlet")
+        self.shell.attach("outlet", modem)
+        return host
+
+    def _event(self, event: Any, cause: int) -> None:
+        self.events.append((event, cause))
+        if isinstance(event, PilotRequest):
+            state = CpState.F if event.mode is PilotMode.STEADY_NEGATIVE else CpState.B
+            self.service.cp_changed(state, event.duty_permille, cause)
+
+    def of(self, kind: type[Any]) -> list[Any]:
+        return [event for event, _ in self.events if isinstance(event, kind)]
+
+    def car(self, like: str = "default") -> EvSlac:
+        host, modem = cable(CAR)
+        self.shell.attach("car", modem)
+        return EvSlac(host, habits.load(like))
+
+    async def ready(self) -> None:
+        await settle(lambda: self.service.machine.modem.ready)
+
+
+@asynccontextmanager
+async def home() -> AsyncIterator[Home]:
+    made = Home()
+    await made.service.start()
+    try:
+        yield made
+    finally:
+        await made.service.stop()
+        made.shell.close()
+
+
+async def test_a_car_matches_and_every_hop_has_its_cause() -> None:
+    async with home() as site:
+        await site.ready()
+        car = site.car("model-y")
+        site.service.cp_changed(CpState.B, 0)
+        site.service.begin()
+        car.begin()
+        await settle(lambda: bool(site.of(DlinkReady)))
+        await car.reached(EvState.LINKED, 5.0)
+        assert site.service.machine.state is PortState.MATCHED
+        records = [record for record in site.trace if isinstance(record, Frame)]
+        assert all(record.cause and record.layer == "slac" and record.evse_id == 1 for record in records)
+        (cause,) = [cause for event, cause in site.events if isinstance(event, SlacMatched)]
+        kinds = [
+            (record.direction, type(frame.message))
+            for record in records
+            if record.cause == cause and (frame := codec.decode(record.raw)) is not None
+        ]
+        assert kinds[:2] == [("rx", m.SlacMatchReq), ("tx", m.SlacMatchCnf)]
+        car.close()
+
+
+async def test_the_primitives_reach_the_machine() -> None:
+    async with home() as site:
+        await site.ready()
+        car = site.car("audi-q4")
+        site.service.cp_changed(CpState.B, 0)
+        site.service.begin()
+        car.begin()
+        await settle(lambda: bool(site.of(DlinkReady)))
+        site.service.pause()
+        assert site.service.machine.state is PortState.PAUSED
+        site.service.begin()
+        await settle(lambda: site.service.machine.state is PortState.MATCHED)
+        site.service.error()
+        assert site.service.machine.state is PortState.LEAVING
+        await settle(lambda: site.service.machine.state is PortState.LISTENING)
+        site.service.terminate()
+        assert site.service.machine.state is PortState.HELD
+        site.service.cp_changed(CpState.A, 0)
+        assert site.service.machine.state is PortState.IDLE
+        car.close()
+
+
+async def test_an_interface_that_is_not_there_yet_is_tried_again() -> None:
+    site = Home()
+    site.missing = True
+    await site.service.start()
+    assert site.service.machine.modem.state is ModemState.DEAD
+    await settle(lambda: site.openings >= 5)
+    site.missing = False
+    await site.ready()
+    await site.service.stop()
+    site.shell.close()
+
+
+async def test_a_pulled_cable_is_noticed_and_the_interface_opened_again() -> None:
+    async with home() as site:
+        await site.ready()
+        site.shell.detach("outlet")
+        await settle(lambda: site.service.machine.modem.state is ModemState.DEAD)
+        await settle(lambda: site.openings == 2)
+        await site.ready()
+
+
+async def test_a_flood_leaves_the_loop_its_turns_and_every_frame_is_counted() -> None:
+    async with home() as site:
+        await site.ready()
+        car = site.car()
+        frames = 10 * FRAMES_PER_TURN
+        for number in range(frames):
+            site.medium.receive(
+                "car", codec.encode(m.BROADCAST, mac(3, number % 200), m.SlacParmReq(bytes(8))), 0.0
+            )
+        site.shell._flush()
+        turns = 0
+        while site.service.counters().get("not listening", 0) + site.shell.lost < frames:
+            turns += 1
+            await asyncio.sleep(0)
+        assert turns >= (frames - site.shell.lost) // FRAMES_PER_TURN
+        car.close()
+
+
+async def test_frames_that_cannot_be_sent_are_counted() -> None:
+    site = Home()
+    site.missing = True
+    await site.service.start()
+    site.service.machine.connected(HOST, asyncio.get_running_loop().time())
+    site.service.cp_changed(CpState.A, 0)
+    assert site.service.counters()["dropped"] == 2
+    await site.service.stop()
+    site.shell.close()
