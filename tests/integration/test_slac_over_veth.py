@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import os
 import socket
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -164,6 +167,39 @@ def test_nothing_is_left_behind() -> None:
     assert not Path("/run/netns", namespace).exists()
     done = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True, check=True)
     assert namespace not in done.stdout
+
+
+def test_the_program_takes_commands_and_removes_everything_when_it_is_ended() -> None:
+    try:
+        namespaces.need_namespaces()
+    except namespaces.NamespacesUnavailable as reason:
+        pytest.skip(str(reason))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vsecc_sim.plc"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    station, car = (json.loads(process.stdout.readline()) for _ in range(2))
+    assert (station["interfaces"], car["interface"]) == (["plc1"], "plc0")
+    for command in (
+        "set outlet1 drop_sounds [1,2]",
+        "unplug 1",
+        "set outlet1 nonsense 1",
+        "plug 1 nobody",
+        "plug 1 taycan",
+    ):
+        process.stdin.write(command + "\n")
+    process.stdin.flush()
+    said = [json.loads(process.stdout.readline()) for _ in range(4)]
+    assert [line["what"] for line in said] == ["error", "error", "error", "event"]
+    process.terminate()
+    assert process.wait(WAIT_S) == 0
+    assert not Path("/run/netns", station["namespace"]).exists()
+    assert not Path("/run/netns", car["namespace"]).exists()
 
 
 def test_leftovers_of_a_dead_process_are_swept() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
+from functools import wraps
 from typing import Any
 
-import pytest
 from unit.host.slac.rig import mac
 
 from vsecc_host.runtime.clock import loop_clock
@@ -19,19 +19,24 @@ from vsecc_host.slac.events import DlinkReady, ModemState, PilotRequest, SlacMat
 from vsecc_host.slac.service import FRAMES_PER_TURN, SlacService
 from vsecc_host.slac.table import PortState
 from vsecc_host.station.values import CpState, PilotMode
+from vsecc_sim import virtual_time
 from vsecc_sim.plc import habits
 from vsecc_sim.plc.ev_machine import EvState
 from vsecc_sim.plc.loopback import CableEnd, cable
 from vsecc_sim.plc.medium import Medium
 from vsecc_sim.plc.shell import EvSlac, MediumShell
-from vsecc_sim.virtual_time import VirtualTimePolicy, settle
 
 HOST, CAR = mac(1, 1), mac(3, 1)
 
 
-@pytest.fixture
-def event_loop_policy() -> VirtualTimePolicy:
-    return VirtualTimePolicy()
+def in_virtual_time(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Run a test on a clock that jumps."""
+
+    @wraps(test)
+    def run() -> None:
+        virtual_time.run(test())
+
+    return run
 
 
 class Home:
@@ -79,7 +84,7 @@ class Home:
         return EvSlac(host, habits.load(like))
 
     async def ready(self) -> None:
-        await settle(lambda: self.service.machine.modem.ready)
+        await virtual_time.settle(lambda: self.service.machine.modem.ready)
 
 
 @asynccontextmanager
@@ -93,6 +98,7 @@ async def home() -> AsyncIterator[Home]:
         made.shell.close()
 
 
+@in_virtual_time
 async def test_a_car_matches_and_every_hop_has_its_cause() -> None:
     async with home() as site:
         await site.ready()
@@ -100,7 +106,7 @@ async def test_a_car_matches_and_every_hop_has_its_cause() -> None:
         site.service.cp_changed(CpState.B, 0)
         site.service.begin()
         car.begin()
-        await settle(lambda: bool(site.of(DlinkReady)))
+        await virtual_time.settle(lambda: bool(site.of(DlinkReady)))
         await car.reached(EvState.LINKED, 5.0)
         assert site.service.machine.state is PortState.MATCHED
         records = [record for record in site.trace if isinstance(record, Frame)]
@@ -115,6 +121,7 @@ async def test_a_car_matches_and_every_hop_has_its_cause() -> None:
         car.close()
 
 
+@in_virtual_time
 async def test_the_primitives_reach_the_machine() -> None:
     async with home() as site:
         await site.ready()
@@ -122,14 +129,14 @@ async def test_the_primitives_reach_the_machine() -> None:
         site.service.cp_changed(CpState.B, 0)
         site.service.begin()
         car.begin()
-        await settle(lambda: bool(site.of(DlinkReady)))
+        await virtual_time.settle(lambda: bool(site.of(DlinkReady)))
         site.service.pause()
         assert site.service.machine.state is PortState.PAUSED
         site.service.begin()
-        await settle(lambda: site.service.machine.state is PortState.MATCHED)
+        await virtual_time.settle(lambda: site.service.machine.state is PortState.MATCHED)
         site.service.error()
         assert site.service.machine.state is PortState.LEAVING
-        await settle(lambda: site.service.machine.state is PortState.LISTENING)
+        await virtual_time.settle(lambda: site.service.machine.state is PortState.LISTENING)
         site.service.terminate()
         assert site.service.machine.state is PortState.HELD
         site.service.cp_changed(CpState.A, 0)
@@ -137,27 +144,30 @@ async def test_the_primitives_reach_the_machine() -> None:
         car.close()
 
 
+@in_virtual_time
 async def test_an_interface_that_is_not_there_yet_is_tried_again() -> None:
     site = Home()
     site.missing = True
     await site.service.start()
     assert site.service.machine.modem.state is ModemState.DEAD
-    await settle(lambda: site.openings >= 5)
+    await virtual_time.settle(lambda: site.openings >= 5)
     site.missing = False
     await site.ready()
     await site.service.stop()
     site.shell.close()
 
 
+@in_virtual_time
 async def test_a_pulled_cable_is_noticed_and_the_interface_opened_again() -> None:
     async with home() as site:
         await site.ready()
         site.shell.detach("outlet")
-        await settle(lambda: site.service.machine.modem.state is ModemState.DEAD)
-        await settle(lambda: site.openings == 2)
+        await virtual_time.settle(lambda: site.service.machine.modem.state is ModemState.DEAD)
+        await virtual_time.settle(lambda: site.openings == 2)
         await site.ready()
 
 
+@in_virtual_time
 async def test_a_flood_leaves_the_loop_its_turns_and_every_frame_is_counted() -> None:
     async with home() as site:
         await site.ready()
@@ -176,6 +186,7 @@ async def test_a_flood_leaves_the_loop_its_turns_and_every_frame_is_counted() ->
         car.close()
 
 
+@in_virtual_time
 async def test_frames_that_cannot_be_sent_are_counted() -> None:
     site = Home()
     site.missing = True
