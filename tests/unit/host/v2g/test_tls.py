@@ -1,0 +1,233 @@
+"""TLS without sockets: what is negotiated, what is refused, what is wrong with our files."""
+
+from __future__ import annotations
+
+import ssl
+from datetime import UTC, timedelta
+from pathlib import Path
+
+import pytest
+from unit.host.pki import made
+
+from vsecc_host.v2g.config import TlsConfig, TlsPolicy, V2gConfig
+from vsecc_host.v2g.tls import CIPHER_SUITE, TlsChannel, TlsCredentials, TlsError, server_context
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made.folder(tmp_path_factory.mktemp("tls"))
+
+
+def credentials(pki: Path, kind: str = "secc", at: float = made.NOW.timestamp()) -> TlsCredentials:
+    folder = pki / "v2g" / kind
+    return TlsCredentials(folder / "chain.pem", folder / "key.pem", wall_clock=lambda: at)
+
+
+def channel(pki: Path, kind: str = "secc") -> TlsChannel:
+    folder = pki / "v2g" / kind
+    return TlsChannel(server_context(folder / "chain.pem", folder / "key.pem"))
+
+
+class CarTls:
+    """The car's end, made of the standard library's client context and the V2G root."""
+
+    def __init__(self, pki: Path, ciphers: str = CIPHER_SUITE, root: str = "v2g/root.pem") -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.load_verify_locations(pki / root)
+        context.set_ciphers(ciphers)
+        self.context = context
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+
+    def connect(self, station: TlsChannel) -> ssl.SSLObject:
+        """Shake hands; the established connection, or the error of either end."""
+        tls = self.context.wrap_bio(self.incoming, self.outgoing)
+        while True:
+            try:
+                tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self.exchange(station)
+                continue
+            self.exchange(station)
+            return tls
+
+    def exchange(self, station: TlsChannel, piece: int = 1 << 20) -> bytes:
+        """Bytes both ways; what the station got out of it."""
+        data, plain = self.outgoing.read(), b""
+        while data:
+            plain += station.receive(data[:piece])
+            data = data[piece:]
+        self.incoming.write(station.take())
+        return plain
+
+
+@pytest.mark.clause("ISO15118-2 table 7")
+def test_the_mandatory_suite_and_version(pki: Path) -> None:
+    station = channel(pki)
+    tls = CarTls(pki).connect(station)
+    assert station.established
+    assert station.summary == "TLSv1.2 ECDHE-ECDSA-AES128-SHA256"
+    assert tls.cipher() == (CIPHER_SUITE, "TLSv1.2", 128)
+    certificate = tls.getpeercert()
+    assert certificate is not None and (("commonName", "DEVSESECC1"),) in certificate["subject"]
+
+
+def test_a_car_that_offers_more_gets_the_mandatory_suite(pki: Path) -> None:
+    station = channel(pki)
+    assert CarTls(pki, ciphers="ALL").connect(station).version() == "TLSv1.2"
+    assert station.summary.endswith(CIPHER_SUITE)
+
+
+def test_bytes_both_ways_in_any_pieces(pki: Path) -> None:
+    station, car = channel(pki), CarTls(pki)
+    tls = car.connect(station)
+    message = bytes(range(256)) * 20
+    tls.write(message)
+    assert car.exchange(station, piece=7) == message
+    for answer in (b"one", b"two"):
+        station.send(answer)
+    car.exchange(station)
+    assert (tls.read(99), tls.read(99)) == (b"one", b"two")  # a record for each message
+
+
+def test_either_end_says_when_it_is_done(pki: Path) -> None:
+    station, car = channel(pki), CarTls(pki)
+    tls = car.connect(station)
+    station.close()
+    car.exchange(station)
+    assert tls.read(10) == b""
+    assert not station.closed
+    tls.unwrap()
+    car.exchange(station)
+    assert station.closed
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (bytes.fromhex("01fe800100000004") + b"EXI!", "wrong version number|unsupported|packet length"),
+        (b"GET / HTTP/1.1\r\n\r\n", "http request"),
+        (bytes(64), "wrong version number|unsupported|packet length"),
+    ],
+)
+def test_plain_bytes_are_no_handshake(pki: Path, data: bytes, reason: str) -> None:
+    with pytest.raises(TlsError, match=reason):
+        channel(pki).receive(data)
+
+
+def test_a_car_without_our_suite_is_told(pki: Path) -> None:
+    station, car = channel(pki), CarTls(pki, ciphers="ECDHE-RSA-AES256-GCM-SHA384")
+    with pytest.raises(TlsError, match="no shared cipher"):
+        car.connect(station)
+    assert station.take()[:1] == b"\x15"  # an alert
+
+
+def test_a_car_of_tls_1_3_only_is_refused(pki: Path) -> None:
+    car = CarTls(pki, ciphers="ALL")
+    car.context.minimum_version = ssl.TLSVersion.TLSv1_3
+    with pytest.raises(TlsError, match="unsupported protocol"):
+        car.connect(channel(pki))
+
+
+def test_a_car_that_does_not_trust_us_is_heard(pki: Path) -> None:
+    station, car = channel(pki), CarTls(pki, root="csms/root.pem")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        car.connect(station)
+    with pytest.raises(TlsError, match="unknown ca"):
+        car.exchange(station)
+
+
+def test_a_broken_record_ends_the_connection(pki: Path) -> None:
+    station, car = channel(pki), CarTls(pki)
+    tls = car.connect(station)
+    tls.write(b"hello")
+    record = bytearray(car.outgoing.read())
+    record[-1] ^= 1
+    with pytest.raises(TlsError, match="bad record mac"):
+        station.receive(bytes(record))
+
+
+@pytest.mark.parametrize("kind", ["secc-expired", "secc-not-yet-valid", "secc-wrong-purpose"])
+def test_the_leaves_we_refuse_to_present_are_refused_by_a_car(pki: Path, kind: str) -> None:
+    assert credentials(pki, kind).context() is None
+    with pytest.raises(ssl.SSLCertVerificationError):
+        CarTls(pki).connect(channel(pki, kind))
+
+
+# --- our files ------------------------------------------------------------------------------------------
+
+
+def test_good_files(pki: Path) -> None:
+    good = credentials(pki)
+    assert good.problem() == "" and good.subject == "DEVSESECC1" and good.hint == ""
+    assert good.context() is good.context() is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        ("secc-expired", "certificate DEVSESECC1 expired on "),
+        ("secc-not-yet-valid", "certificate DEVSESECC1 is not valid before "),
+        ("secc-wrong-purpose", "certificate DEVSESECC1 is of the wrong purpose"),
+        ("nothing", "nothing/chain.pem: No such file or directory"),
+    ],
+)
+def test_problems_by_name(pki: Path, kind: str, problem: str) -> None:
+    bad = credentials(pki, kind)
+    assert problem in bad.problem() and "\n" not in bad.problem()
+    assert bad.context() is None
+
+
+def test_nothing_configured() -> None:
+    assert TlsCredentials(Path(), Path()).problem() == "no certificate chain is configured"
+
+
+def test_a_key_of_somebody_else(pki: Path) -> None:
+    mixed = TlsCredentials(pki / "v2g/secc/chain.pem", pki / "v2g/secc-expired/key.pem")
+    assert mixed.problem() == "the private key does not belong to certificate DEVSESECC1"
+
+
+def test_the_clock_decides_at_every_use(pki: Path) -> None:
+    now = made.NOW.astimezone(UTC)
+    clock = [0.0]
+    folder = pki / "v2g/secc"
+    used = TlsCredentials(folder / "chain.pem", folder / "key.pem", wall_clock=lambda: clock[0])
+    assert "not valid before" in used.problem()  # a clock that was never set
+    clock[0] = now.timestamp()
+    assert used.context() is not None
+    clock[0] = (now + timedelta(days=made.LEAF_DAYS, seconds=1)).timestamp()
+    assert "expired" in used.problem() and used.context() is None
+
+
+def test_changed_files_are_read_again(pki: Path, tmp_path: Path) -> None:
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    used = TlsCredentials(chain, key, wall_clock=made.NOW.timestamp)
+    assert "No such file" in used.problem()
+    # WHEN only half of the pair is there, it is said; the whole pair works without a restart
+    chain.write_bytes(made.data("v2g/secc/chain.pem"))
+    assert "key.pem: No such file" in used.problem()
+    key.write_bytes(made.data("v2g/secc/key.pem"))
+    first = used.context()
+    assert first is not None
+    used.reload()
+    assert used.context() is not first
+    chain.write_bytes(b"rubbish")
+    assert used.context() is None and "no PEM certificate" in used.problem()
+
+
+# --- policy ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("policy", "tls", "offered"),
+    [
+        (TlsPolicy.OFF, False, ("din", "iso2")),
+        (TlsPolicy.OFFER, False, ("din", "iso2")),
+        (TlsPolicy.OFFER, True, ("iso2",)),
+        (TlsPolicy.REQUIRE, True, ("iso2",)),
+        (TlsPolicy.REQUIRE, False, ()),
+    ],
+)
+def test_din_never_runs_over_tls(policy: TlsPolicy, tls: bool, offered: tuple[str, ...]) -> None:
+    config = V2gConfig(protocols=("din", "iso2"), tls=TlsConfig(policy=policy))
+    assert config.offered(tls=tls) == offered
