@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsecc_host.records import pcapng
-from vsecc_host.runtime.trace import Trace
 from vsecc_host.records.trace_export import (
     decode_payload,
     flow_mermaid,
@@ -20,6 +19,7 @@ from vsecc_host.records.trace_export import (
     to_capture,
     to_pcapng,
 )
+from vsecc_host.runtime.trace import Trace
 from vsecc_host.station.commands import PowerTarget
 from vsecc_host.station.events import ChargeTargetRequested
 from vsecc_host.station.values import PowerPhase
