@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 from vsecc_host.slac import codec
 from vsecc_host.slac import messages as m
-from vsecc_host.slac.config import MAX_SESSIONS, SlacConfig
+from vsecc_host.slac.config import SlacConfig
 from vsecc_host.slac.machine import SlacMachine
+from vsecc_host.slac.times import MAX_SESSIONS
 from vsecc_host.station.values import CpState
 
 OWN = bytes.fromhex("02a0b0c0d001")

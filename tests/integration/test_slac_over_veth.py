@@ -24,6 +24,7 @@ from vsecc_host.slac.events import DlinkReady, ModemChanged, ModemState, PilotRe
 from vsecc_host.slac.service import SlacService
 from vsecc_host.slac.table import PortState
 from vsecc_host.station.values import CpState, PilotMode
+from vsecc_host.v2g.endpoint import link_local_address
 from vsecc_sim.plc import habits, namespaces
 from vsecc_sim.plc.ev_machine import EvState
 from vsecc_sim.plc.powerline import EV_INTERFACE, Powerline, outlet_interface
@@ -127,6 +128,53 @@ async def test_ipv6_passes_only_while_the_link_is_up(line: Powerline) -> None:
         sender.send(b"linked")
         async with asyncio.timeout(WAIT_S):
             assert await loop.sock_recv(receiver, 100) == b"linked"
+
+
+async def test_tcp_runs_over_the_link_in_software(line: Powerline) -> None:
+    """Checksums and segment sizes survive: what V2G will travel on."""
+    async with running(line, outlets=1) as (_, (outlet,)), AsyncExitStack() as stack:
+        car = EvSlac(line.ev_socket(1), habits.load("audi-q4"))
+        stack.callback(car.close)
+        outlet.plug()
+        car.begin()
+        await outlet.until(lambda: outlet.of(DlinkReady))
+        listener = namespaces.inside(line.station, lambda: _listener(outlet_interface(1)))
+        stack.callback(listener.close)
+        client, scope = namespaces.inside(line.car(1), _client)
+        stack.callback(client.close)
+        host, port, *_ = listener.getsockname()
+        loop = asyncio.get_running_loop()
+        sent = bytes(range(256)) * 400
+        async with asyncio.timeout(WAIT_S):
+            (server, _peer), _none = await asyncio.gather(
+                loop.sock_accept(listener),
+                loop.sock_connect(client, (host.split("%")[0], port, 0, scope)),
+            )
+            stack.callback(server.close)
+            received, _none = await asyncio.gather(_read(server, len(sent)), loop.sock_sendall(client, sent))
+        assert received == sent
+
+
+async def _read(side: socket.socket, size: int) -> bytes:
+    data = b""
+    while len(data) < size:
+        data += await asyncio.get_running_loop().sock_recv(side, 65536)
+    return data
+
+
+def _client() -> tuple[socket.socket, int]:
+    made = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    made.setblocking(False)
+    return made, socket.if_nametoindex(EV_INTERFACE)
+
+
+def _listener(interface: str) -> socket.socket:
+    address = link_local_address(interface, Path("/proc/thread-self/net/if_inet6"))
+    made = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    made.setblocking(False)
+    made.bind((address, 0, 0, socket.if_nametoindex(interface)))
+    made.listen()
+    return made
 
 
 async def test_the_key_is_in_no_trace(line: Powerline) -> None:

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from vsecc_host.slac import codec, validity
+from vsecc_host.slac import codec, times, validity
 from vsecc_host.slac import messages as m
-from vsecc_host.slac.config import MAX_SESSIONS, MAX_SESSIONS_PER_EV, SlacConfig
+from vsecc_host.slac.config import SlacConfig
 from vsecc_host.slac.events import SlacMatched
 from vsecc_host.slac.keys import Randomness
 from vsecc_host.slac.modem import Modem
@@ -162,9 +162,9 @@ class SlacMachine:
 
     def _open(self, source: bytes, run_id: bytes) -> Session | None:
         same_ev = [key for key in self._port.sessions if key[0] == source]
-        if len(same_ev) >= MAX_SESSIONS_PER_EV:
+        if len(same_ev) >= times.MAX_SESSIONS_PER_EV:
             del self._port.sessions[same_ev[0]]
-        if len(self._port.sessions) >= MAX_SESSIONS:
+        if len(self._port.sessions) >= times.MAX_SESSIONS:
             return None
         session = self._port.sessions[source, run_id] = Session(source, run_id, self._config)
         return session

@@ -9,20 +9,7 @@ from __future__ import annotations
 from enum import Enum, StrEnum
 
 from vsecc_host.slac import messages as m
-from vsecc_host.slac.config import (
-    BLIND_POLLS,
-    DEAD_PAUSE_S,
-    IDLE_POLL_S,
-    KEY_IN_FORCE_S,
-    LINK_POLL_S,
-    LINK_POLLS_DOWN,
-    RESET_SILENCE_S,
-    SET_KEY_ANSWER_S,
-    SET_KEY_PAUSE_S,
-    SET_KEY_REFUSALS,
-    SET_KEY_SILENCES,
-    UNCONFIRMED_POLLS,
-)
+from vsecc_host.slac import times
 from vsecc_host.slac.events import ModemState
 from vsecc_host.slac.keys import NetworkKey, Randomness, new_key
 
@@ -160,12 +147,12 @@ class Modem:
         self._ask(now)
 
     def _ask(self, now: float) -> None:
-        """One request at a time: the next only after an answer or SET_KEY_ANSWER_S."""
+        """One request at a time: the next only after an answer or times.SET_KEY_ANSWER_S."""
         if not self.version:
             self._out.append(m.SwVerReq())
         self._out.append(m.SetKeyReq(self.key.nid, self.key.nmk))
         self._asked = self.key
-        self._enter(Phase.ASKED, now + SET_KEY_ANSWER_S)
+        self._enter(Phase.ASKED, now + times.SET_KEY_ANSWER_S)
 
     def _confirmed(self, message: m.SetKeyCnf, source: bytes, now: float) -> None:
         if self.phase in (Phase.OFF, Phase.SETTLING, Phase.IN_FORCE):
@@ -175,36 +162,36 @@ class Modem:
         if self._asked is not self.key:  # renewed meanwhile
             self._ask(now)
         elif message.result in KEY_SET:
-            self._enter(Phase.SETTLING, now + KEY_IN_FORCE_S)
+            self._enter(Phase.SETTLING, now + times.KEY_IN_FORCE_S)
             self._poll_from(now)
         else:
             self._refused(now, f"CM_SET_KEY refused with {message.result:#04x}")
 
     def _refused(self, now: float, detail: str) -> None:
         self._refusals += 1
-        if self._refusals >= SET_KEY_REFUSALS:
+        if self._refusals >= times.SET_KEY_REFUSALS:
             self._dead(now, detail)
             return
-        self._enter(Phase.PAUSED, now + SET_KEY_PAUSE_S)
+        self._enter(Phase.PAUSED, now + times.SET_KEY_PAUSE_S)
         self._out.append(m.NwInfoReq())  # believed rather than the refusal
 
     def _phase_over(self, now: float) -> None:
         if self.phase is Phase.ASKED:
             self._silences += 1
-            if self._silences >= SET_KEY_SILENCES:
+            if self._silences >= times.SET_KEY_SILENCES:
                 self._dead(now, "no answer to CM_SET_KEY")
             else:
-                self._enter(Phase.PAUSED, now + SET_KEY_PAUSE_S)
+                self._enter(Phase.PAUSED, now + times.SET_KEY_PAUSE_S)
         elif self.phase is Phase.SETTLING:
             self._refused(now, "the modem keeps another network id")
         else:
             self._ask(now)
 
     def _dead(self, now: float, detail: str) -> None:
-        pause_s = DEAD_PAUSE_S
+        pause_s = times.DEAD_PAUSE_S
         if self._reset_when_dead and self.state is not ModemState.DEAD:
             self._out.append(m.ResetReq())
-            pause_s = RESET_SILENCE_S
+            pause_s = times.RESET_SILENCE_S
         self._refusals = self._silences = 0
         self.mac, self.version = None, ""  # it may be another one when it comes back
         self._change(ModemState.DEAD, detail)
@@ -213,7 +200,7 @@ class Modem:
     def _in_force(self, now: float, detail: str = "") -> None:
         self._enter(Phase.IN_FORCE, None)
         self._change(ModemState.READY, detail)
-        self._poll_from(now + (IDLE_POLL_S if self._watch is Watch.IDLE else 0.0))
+        self._poll_from(now + (times.IDLE_POLL_S if self._watch is Watch.IDLE else 0.0))
 
     def _enter(self, phase: Phase, deadline: float | None) -> None:
         self.phase = phase
@@ -236,7 +223,7 @@ class Modem:
 
     def _poll(self, now: float) -> None:
         idle = self.phase is Phase.IN_FORCE and self._watch is Watch.IDLE
-        self._poll_from(now + (IDLE_POLL_S if idle else LINK_POLL_S))
+        self._poll_from(now + (times.IDLE_POLL_S if idle else times.LINK_POLL_S))
         self._polls += 1
         self._out.append(m.NwInfoReq())
         if self._watch is Watch.LINK:
@@ -259,7 +246,7 @@ class Modem:
         if self._polls == 0:
             return
         if self.phase is Phase.SETTLING:
-            if self._told is None and self._polls >= UNCONFIRMED_POLLS:
+            if self._told is None and self._polls >= times.UNCONFIRMED_POLLS:
                 self._in_force(now, "does not tell its network")
         elif self._watch is Watch.IDLE:
             self._judge_key(now)
@@ -270,7 +257,7 @@ class Modem:
         lost = self._sighted and not self._answered
         foreign = self._told is not None and self._told.nid != self.key.nid
         self._negative = self._negative + 1 if lost or foreign else 0
-        if self._negative >= LINK_POLLS_DOWN:
+        if self._negative >= times.LINK_POLLS_DOWN:
             self._key_again(now)
 
     def _judge_link(self) -> None:
@@ -279,7 +266,7 @@ class Modem:
         if linked and not self.link:
             self.link = True
             self._notes.append(Note.LINK_UP)
-        elif self.link and self._negative >= LINK_POLLS_DOWN:
+        elif self.link and self._negative >= times.LINK_POLLS_DOWN:
             self.link = False
             self._notes.append(Note.LINK_DOWN)
 
@@ -289,4 +276,4 @@ class Modem:
             return bool(self._told.stations)
         if self._told_link is not None:
             return self._told_link
-        return not self._sighted and self._polls >= BLIND_POLLS
+        return not self._sighted and self._polls >= times.BLIND_POLLS

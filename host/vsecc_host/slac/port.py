@@ -7,25 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vsecc_host.slac.config import (
-    DIGITAL_DUTY_PERMILLE,
-    DIGITAL_DUTY_RANGE,
-    LEAVE_S,
-    MATCH_JOIN_S,
-    RESUME_S,
-    STEP_EF_S,
-    STEP_X1_S,
-    SlacConfig,
-)
-from vsecc_host.slac.events import (
-    DlinkReady,
-    MatchStateChanged,
-    ModemChanged,
-    ModemState,
-    PilotRequest,
-    SlacCause,
-    SlacFailed,
-)
+from vsecc_host.slac import events, times
+from vsecc_host.slac.config import SlacConfig
 from vsecc_host.slac.modem import Modem, Note, Watch
 from vsecc_host.slac.session import Session, SessionState
 from vsecc_host.slac.table import MATCH_STATES, PortInput, PortState, step
@@ -56,8 +39,8 @@ class Port:
 
     def cp_changed(self, state: CpState, duty_permille: int, now: float) -> None:
         """Confirmed pilot state and the duty cycle driven."""
-        digital = duty_permille in DIGITAL_DUTY_RANGE
-        if digital and self._duty_permille not in DIGITAL_DUTY_RANGE and self.state is P.LISTENING:
+        digital = duty_permille in times.DIGITAL_DUTY_RANGE
+        if digital and self._duty_permille not in times.DIGITAL_DUTY_RANGE and self.state is P.LISTENING:
             self.deadline = now + self._config.slac_init_s  # TT_EVSE_SLAC_init counts from 5 % on
         self._duty_permille = duty_permille
         before, self.cp = self.cp, state
@@ -80,7 +63,7 @@ class Port:
         if any(session.state is SessionState.FAILED for session in self.sessions.values()):
             self.sessions = {k: s for k, s in self.sessions.items() if s.state is not SessionState.FAILED}
         if self.state is P.MATCHING and not self.sessions:
-            self._failed(SlacCause.SESSIONS_FAILED, now)
+            self._failed(events.SlacCause.SESSIONS_FAILED, now)
             self.apply(I.SESSIONS_OVER, now)
 
     def _count_toggle(self, now: float) -> None:
@@ -97,12 +80,12 @@ class Port:
         if self.state is P.LISTENING:
             self._wakes += 1
             last = self._wakes > self._config.wake_retries
-            self._failed(SlacCause.NO_SLAC, now, final=last)
+            self._failed(events.SlacCause.NO_SLAC, now, final=last)
             self.apply(I.T_INIT_LAST if last else I.T_INIT, now)
         elif self.state in (P.JOINING, P.RESUMING):
             self._runs += 1
             last = self._runs >= self._config.matching_runs
-            cause = SlacCause.NOT_JOINED if self.state is P.JOINING else SlacCause.NOT_RESUMED
+            cause = events.SlacCause.NOT_JOINED if self.state is P.JOINING else events.SlacCause.NOT_RESUMED
             self._failed(cause, now, final=last)
             self.apply(I.T_JOIN_LAST if last else I.T_JOIN, now)
         else:
@@ -119,13 +102,13 @@ class Port:
     def _modem_changed(self, now: float) -> None:
         modem = self.modem
         self.events.append(
-            ModemChanged(
+            events.ModemChanged(
                 at=now, evse_id=self._evse_id, state=modem.state, version=modem.version, detail=modem.detail
             )
         )
         self.apply(I.MODEM_READY if modem.ready else I.MODEM_LOST, now)
-        if self.state is P.WAITING and modem.state is ModemState.DEAD:
-            self._failed(SlacCause.MODEM_DEAD, now, detail=modem.detail)
+        if self.state is P.WAITING and modem.state is events.ModemState.DEAD:
+            self._failed(events.SlacCause.MODEM_DEAD, now, detail=modem.detail)
 
     def apply(self, seen: PortInput, now: float) -> None:
         """Take the table's step and enter the next state."""
@@ -135,18 +118,20 @@ class Port:
         self.deadline = None
         if MATCH_STATES[self.state] is not MATCH_STATES[before]:
             self.events.append(
-                MatchStateChanged(at=now, evse_id=self._evse_id, state=MATCH_STATES[self.state])
+                events.MatchStateChanged(at=now, evse_id=self._evse_id, state=MATCH_STATES[self.state])
             )
         _ENTER[self.state](self, now, before)
 
-    def _failed(self, cause: SlacCause, now: float, *, final: bool = False, detail: str = "") -> None:
-        self.events.append(SlacFailed(at=now, evse_id=self._evse_id, cause=cause, final=final, detail=detail))
+    def _failed(self, cause: events.SlacCause, now: float, *, final: bool = False, detail: str = "") -> None:
+        self.events.append(
+            events.SlacFailed(at=now, evse_id=self._evse_id, cause=cause, final=final, detail=detail)
+        )
 
     # --- on entering a state ------------------------------------------------------------------------------
 
     def _pilot(self, mode: PilotMode, now: float) -> None:
-        duty = DIGITAL_DUTY_PERMILLE if mode is PilotMode.PWM else 0
-        self.events.append(PilotRequest(at=now, evse_id=self._evse_id, mode=mode, duty_permille=duty))
+        duty = times.DIGITAL_DUTY_PERMILLE if mode is PilotMode.PWM else 0
+        self.events.append(events.PilotRequest(at=now, evse_id=self._evse_id, mode=mode, duty_permille=duty))
 
     def _tell_link(self, link: bool, now: float) -> None:
         if link is self._linked:
@@ -154,7 +139,7 @@ class Port:
         self._linked = link
         ev_mac = self.matched.ev_mac if self.matched is not None else b""
         self.events.append(
-            DlinkReady(
+            events.DlinkReady(
                 at=now,
                 evse_id=self._evse_id,
                 link=link,
@@ -182,8 +167,8 @@ class Port:
         self._leave(now)
         if self.modem.ready:
             self.apply(I.MODEM_READY, now)
-        elif self.modem.state is ModemState.DEAD and before in (P.IDLE, P.STEP_X1):
-            self._failed(SlacCause.MODEM_DEAD, now, detail=self.modem.detail)
+        elif self.modem.state is events.ModemState.DEAD and before in (P.IDLE, P.STEP_X1):
+            self._failed(events.SlacCause.MODEM_DEAD, now, detail=self.modem.detail)
 
     def _enter_listening(self, now: float, before: PortState) -> None:
         self.modem.watch(Watch.IDLE, now)
@@ -196,7 +181,7 @@ class Port:
 
     def _enter_joining(self, now: float, before: PortState) -> None:
         self.modem.watch(Watch.LINK, now)
-        self.deadline = now + MATCH_JOIN_S
+        self.deadline = now + times.MATCH_JOIN_S
 
     def _enter_matched(self, now: float, before: PortState) -> None:
         self._wakes = self._runs = 0
@@ -209,7 +194,7 @@ class Port:
     def _enter_resuming(self, now: float, before: PortState) -> None:
         self._linked = False  # told anew when the EV is awake
         self.modem.watch(Watch.LINK, now)
-        self.deadline = now + RESUME_S
+        self.deadline = now + times.RESUME_S
         self._pilot(PilotMode.PWM, now)
 
     def _enter_lost(self, now: float, before: PortState) -> None:
@@ -219,15 +204,15 @@ class Port:
     def _enter_leaving(self, now: float, before: PortState) -> None:
         self._leave(now)
         self._pilot(PilotMode.STEADY_POSITIVE, now)
-        self.deadline = now + LEAVE_S
+        self.deadline = now + times.LEAVE_S
 
     def _enter_step_ef(self, now: float, before: PortState) -> None:
         self._pilot(PilotMode.STEADY_NEGATIVE, now)
-        self.deadline = now + STEP_EF_S
+        self.deadline = now + times.STEP_EF_S
 
     def _enter_step_x1(self, now: float, before: PortState) -> None:
         self._pilot(PilotMode.STEADY_POSITIVE, now)
-        self.deadline = now + STEP_X1_S
+        self.deadline = now + times.STEP_X1_S
 
     def _enter_held(self, now: float, before: PortState) -> None:
         self._leave(now)

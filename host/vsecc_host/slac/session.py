@@ -11,19 +11,9 @@ from enum import StrEnum
 from typing import Any
 
 from vsecc_host.slac import messages as m
+from vsecc_host.slac import times
 from vsecc_host.slac.attenuation import STAND_IN_DB, Attenuation, Averaging
-from vsecc_host.slac.config import (
-    MATCH_RESPONSE_S,
-    MATCH_RETRIES,
-    MATCH_SEQUENCE_S,
-    MATCH_SESSION_S,
-    SOUND_WINDOW_MAX_S,
-    SOUND_WINDOW_S,
-    STRAGGLERS_S,
-    TOGGLE_UNIT_S,
-    TOGGLE_WINDOW_MAX_S,
-    SlacConfig,
-)
+from vsecc_host.slac.config import SlacConfig
 
 
 class SessionState(StrEnum):
@@ -78,7 +68,7 @@ class Session:
     def parameters(self, now: float) -> m.SlacParmCnf:
         """CM_SLAC_PARM.REQ, first or again. Only a START makes it a restart: it may be a late copy."""
         if self.state is S.PARAMETERS:
-            self.deadline = now + MATCH_SEQUENCE_S
+            self.deadline = now + times.MATCH_SEQUENCE_S
         else:
             self._restarting = True
         return m.SlacParmCnf(self.ev_mac, self.run_id)
@@ -129,8 +119,8 @@ class Session:
         self._restarting = False
         self._averaging = Averaging()
         self._expected = message.num_sounds
-        window_s = min(max(SOUND_WINDOW_S, 0.1 * message.time_out), SOUND_WINDOW_MAX_S)
-        self.deadline = now + window_s + STRAGGLERS_S
+        window_s = min(max(times.SOUND_WINDOW_S, 0.1 * message.time_out), times.SOUND_WINDOW_MAX_S)
+        self.deadline = now + window_s + times.STRAGGLERS_S
         return []
 
     def _sound(self, message: m.MnbcSoundInd, now: float) -> Answer:
@@ -145,8 +135,8 @@ class Session:
     def _validate(self, message: m.ValidateReq, now: float) -> Answer:
         """First step, or the first step again."""
         self.state = S.VALIDATING
-        self.deadline = now + MATCH_SEQUENCE_S
-        self._sends_left = MATCH_RETRIES
+        self.deadline = now + times.MATCH_SEQUENCE_S
+        self._sends_left = times.MATCH_RETRIES
         return [m.ValidateCnf(0, m.ValidateResult.READY)]
 
     def _validate_more(self, message: m.ValidateReq, now: float) -> Answer:
@@ -158,7 +148,7 @@ class Session:
             return self._validate(message, now)
         self.state = S.TOGGLING
         self._toggles = 0
-        self.deadline = now + min((message.timer + 1) * TOGGLE_UNIT_S, TOGGLE_WINDOW_MAX_S)
+        self.deadline = now + min((message.timer + 1) * times.TOGGLE_UNIT_S, times.TOGGLE_WINDOW_MAX_S)
         return []
 
     def _validate_again(self, message: m.ValidateReq, now: float) -> Answer:
@@ -174,9 +164,9 @@ class Session:
             self._fail()
             return []
         self.state = S.REPORTED
-        self._sends_left = MATCH_RETRIES
-        self._match_by = now + MATCH_SESSION_S
-        self.deadline = now + MATCH_RESPONSE_S
+        self._sends_left = times.MATCH_RETRIES
+        self._match_by = now + times.MATCH_SESSION_S
+        self.deadline = now + times.MATCH_RESPONSE_S
         return [self._characteristics()]
 
     def _report_again(self, now: float) -> Answer:
@@ -184,7 +174,7 @@ class Session:
             self._fail()
             return []
         self._sends_left -= 1
-        self.deadline = now + MATCH_RESPONSE_S
+        self.deadline = now + times.MATCH_RESPONSE_S
         return [self._characteristics()]
 
     def _confirm_again(self, now: float) -> Answer:
@@ -192,12 +182,12 @@ class Session:
             self._fail()
             return []
         self._sends_left -= 1
-        self.deadline = now + MATCH_SEQUENCE_S
+        self.deadline = now + times.MATCH_SEQUENCE_S
         return [m.ValidateCnf(0, m.ValidateResult.READY)]
 
     def _count(self, now: float) -> Answer:
         self.state = S.VALIDATED
-        self.deadline = now + MATCH_SEQUENCE_S
+        self.deadline = now + times.MATCH_SEQUENCE_S
         return [m.ValidateCnf(self._toggles, m.ValidateResult.SUCCESS)]
 
     def _fail(self) -> None:

@@ -10,7 +10,7 @@ from unit.host.slac.rig import CAR, MODEM, OWN, RUN, Solo, mac
 
 from vsecc_host.slac import codec
 from vsecc_host.slac import messages as m
-from vsecc_host.slac.config import MAX_SESSIONS, SlacConfig
+from vsecc_host.slac.config import SlacConfig
 from vsecc_host.slac.events import (
     DlinkReady,
     MatchState,
@@ -20,6 +20,7 @@ from vsecc_host.slac.events import (
     SlacMatched,
 )
 from vsecc_host.slac.table import PortState
+from vsecc_host.slac.times import MAX_SESSIONS
 from vsecc_host.station.values import CpState
 
 EARLY_S = 0.001
