@@ -205,6 +205,16 @@ async def test_an_interface_that_went_away_is_opened_again(line: Powerline) -> N
         car.close()
 
 
+async def test_an_interface_that_is_down_for_a_while(line: Powerline) -> None:
+    async with running(line, outlets=1) as (_, (outlet,)):
+        namespaces.ip("-n", line.station, "link", "set", outlet_interface(1), "down")
+        await outlet.until(lambda: outlet.of(ModemChanged)[-1].state is ModemState.DEAD)
+        with pytest.raises(OSError, match="down"):
+            line.outlet_socket(outlet_interface(1))
+        namespaces.ip("-n", line.station, "link", "set", outlet_interface(1), "up")
+        await outlet.until(lambda: outlet.service.machine.modem.ready)
+
+
 def test_nothing_is_left_behind() -> None:
     try:
         with Powerline() as line:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import errno
+import fcntl
+import os
 import socket
+import struct
 from typing import Protocol
 
 MAX_FRAME_SIZE = 2048  # bytes; longer frames are cut, SLAC's are below 1100
 BUFFER_SIZE = 256 * 1024  # bytes in the kernel: some hundred frames, a flood beyond it is dropped there
 _PACKET_OUTGOING = 4  # linux/if_packet.h: our own frames, heard again
+_SIOCGIFFLAGS = 0x8913
+_IFF_UP = 1
+_IFREQ_SIZE = 40  # bytes of struct ifreq on 64 bit
 ALL_TYPES = 0x0003  # ETH_P_ALL
 
 
@@ -43,11 +49,19 @@ class RawSocket:
         try:
             self._socket.setblocking(False)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_SIZE)
+            self._need_up(interface)
             self._socket.bind((interface, ethertype))
             self.mac: bytes = self._socket.getsockname()[4]
         except BaseException:
             self._socket.close()
             raise
+
+    def _need_up(self, interface: str) -> None:
+        """A socket on an interface that is down would open and break at once, over and over."""
+        request = struct.pack("16sh", interface.encode()[:15], 0).ljust(_IFREQ_SIZE, b"\0")
+        answer = fcntl.ioctl(self._socket, _SIOCGIFFLAGS, request)
+        if not struct.unpack_from("16sh", answer)[1] & _IFF_UP:
+            raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
 
     def fileno(self) -> int:
         """For the event loop."""

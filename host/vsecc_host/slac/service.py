@@ -148,8 +148,10 @@ class SlacService:
                 self._gone(f"{self.config.interface}: {error.strerror or error}")
             else:
                 self._tried.set()
+                opened_at = self._now()
                 await self._broken.wait()
-                back_off_s = REOPEN_FIRST_S
+                if self._now() - opened_at > REOPEN_LONGEST_S:
+                    back_off_s = REOPEN_FIRST_S
             self._tried.set()
             await asyncio.sleep(back_off_s)
             back_off_s = min(2 * back_off_s, REOPEN_LONGEST_S)

@@ -104,6 +104,49 @@ def test_one_run_survives_faults_on_the_wire(wire: Callable[[str, str, bytes], P
     assert site.virtual.events_of("c", EvFailed) == [], "the first run"
 
 
+class Lossy:
+    """Every tenth frame is lost, every tenth comes twice, all at their own pace."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+
+    def __call__(self, sender: str, receiver: str, raw: bytes) -> Passed:
+        chance = self.random.random()
+        delay = self.random.uniform(0.0, 0.02)
+        if chance < 0.1:
+            return ()
+        return ((delay, raw), (delay + 0.05, raw)) if chance > 0.9 else ((delay, raw),)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_bad_line_does_not_keep_a_car_from_matching(seed: int) -> None:
+    like = random.Random(seed).choice(habits.names())
+    site = Site(wire=Lossy(seed))
+    port = site.port("p")
+    site.car("c", {"p": 30}, like=like)
+    site.virtual.run(1.0)
+    site.plug("c", "p")
+    assert site.virtual.run(60.0, lambda: port.state is PortState.MATCHED)
+
+
+def test_hundreds_of_sessions_leave_nothing_behind() -> None:
+    site = Site()
+    port = site.port("p")
+    site.car("c", {"p": 30}, match_after_ms=3)
+    seen = set()
+    for _ in range(300):
+        site.plug("c", "p")
+        assert site.virtual.run(10.0, lambda: port.state is PortState.MATCHED)
+        site.unplug("c")
+        assert site.virtual.run(1.0, lambda: port.modem.ready)
+        seen.add(port.modem.key.nid)
+        site.virtual.frames.clear()
+        site.virtual.events.clear()
+    assert len(seen) == 300
+    assert port.sessions == ()
+    assert len(port.ignored) < 10
+
+
 def test_three_of_ten_sounds_lost_is_no_failure() -> None:
     site = Site()
     port = site.port("p", manners=Manners(drop_sounds=frozenset({0, 4, 9})))
