@@ -61,7 +61,7 @@ def test_a_session_survives_garbage_on_udp_tcp_and_uart() -> None:
             before = len(asyncio.all_tasks())
             await shout_at_discovery(station)
             await crowd_the_listener(station)
-            station.mcu.inject("uart-noise", value=1e-4)
+            station.mcu.inject("uart-noise", value=500)  # ppm of bytes flipped, dropped, doubled
             await asyncio.sleep(10.0)
             station.mcu.inject("uart-noise", False)
             assert station.view(1).phase is Phase.CHARGING
