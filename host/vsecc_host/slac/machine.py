@@ -18,7 +18,7 @@ from vsecc_host.slac.keys import Randomness
 from vsecc_host.slac.modem import Modem
 from vsecc_host.slac.port import Port
 from vsecc_host.slac.session import Session, SessionState
-from vsecc_host.slac.table import PortInput, PortState
+from vsecc_host.slac.table import STEPS, PortInput, PortState
 from vsecc_host.station.events import EvseEvent
 from vsecc_host.station.values import CpState
 
@@ -43,6 +43,11 @@ class SlacMachine:
     def state(self) -> PortState:
         """State of the port."""
         return self._port.state
+
+    @property
+    def stepping(self) -> bool:
+        """The pilot goes through X1 and E/F on our request: state F is neither a fault nor unplugging."""
+        return self.state in STEPS
 
     @property
     def sessions(self) -> tuple[Session, ...]:

@@ -58,7 +58,7 @@ P, I = PortState, PortInput  # noqa: E741 - the table reads like the figure in d
 
 _UNMATCHED = (P.IDLE, P.WAITING, P.LISTENING, P.MATCHING)
 _LINKED = (P.JOINING, P.MATCHED, P.PAUSED, P.RESUMING, P.LOST)
-_STEPS = (P.LEAVING, P.STEP_EF, P.STEP_X1)
+STEPS = (P.LEAVING, P.STEP_EF, P.STEP_X1)  # the pilot follows a routine of ours
 
 
 def _to(target: PortState, *states: PortState) -> dict[PortState, PortState]:
@@ -71,7 +71,7 @@ _MOVES: dict[PortInput, dict[PortState, PortState]] = {
     I.UNPLUGGED: _to(P.IDLE, *P),
     I.CP_FAULT: _to(P.IDLE, *_UNMATCHED, *_LINKED, P.HELD),
     I.START: {P.IDLE: P.WAITING, P.PAUSED: P.RESUMING},
-    I.TERMINATE: _to(P.HELD, P.WAITING, P.LISTENING, P.MATCHING, *_LINKED, *_STEPS),
+    I.TERMINATE: _to(P.HELD, P.WAITING, P.LISTENING, P.MATCHING, *_LINKED, *STEPS),
     I.ERROR: _to(P.LEAVING, P.WAITING, P.LISTENING, P.MATCHING, *_LINKED, P.HELD),
     I.PAUSE: _to(P.PAUSED, P.MATCHED, P.RESUMING),
     I.WAKE: {P.PAUSED: P.RESUMING},

@@ -103,6 +103,7 @@ def test_no_slac_wakes_the_car_twice_by_state_f_then_waits_for_the_cable() -> No
     asked = pilot(solo)
     assert [mode for _, mode in asked] == [PWM, F, X1, PWM, F, X1, PWM, X1]
     at = [time for time, _ in asked]
+    assert not solo.machine.stepping
     assert at[1] == pytest.approx(40.0)
     assert at[2] - at[1] == pytest.approx(4.0)
     assert at[3] - at[2] == pytest.approx(0.75)
@@ -140,12 +141,14 @@ def test_a_car_that_wakes_up_late_still_matches() -> None:
 def test_a_cable_pulled_during_state_f_is_seen_afterwards() -> None:
     solo = Solo()
     solo.plug()
-    solo.wait(40.0)
-    solo.machine.cp_changed(CpState.F, 0, solo.now)
-    solo.wait(4.0)
+    follow(solo, 41.0)
+    assert solo.machine.stepping
+    solo.wait(3.5)
+    assert solo.machine.state is PortState.STEP_X1
     solo.machine.cp_changed(CpState.UNKNOWN, 0, solo.now)
     solo.wait(0.75)
     assert solo.machine.state is PortState.IDLE
+    assert not solo.machine.stepping
 
 
 @pytest.mark.clause("ISO15118-3 TT_match_join")
