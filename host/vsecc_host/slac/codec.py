@@ -147,11 +147,14 @@ def decode(raw: bytes) -> Frame | None:
     return Frame(destination, source, _message(layout, raw[_PAYLOAD_AT[mmv] :]))
 
 
+def mmtype_in(raw: bytes) -> int:
+    """Message type of a frame; 0 for one too short to have any."""
+    return int(_MMTYPE.unpack_from(raw, _HEADER.size)[0]) if len(raw) >= _PAYLOAD_AT[1] else 0
+
+
 def redacted(raw: bytes) -> bytes:
     """The frame with its network key zeroed: what may be recorded."""
-    if len(raw) < _PAYLOAD_AT[1]:
-        return raw
-    at = NMK_OFFSETS.get(_MMTYPE.unpack_from(raw, _HEADER.size)[0])
+    at = NMK_OFFSETS.get(mmtype_in(raw))
     if at is None or len(raw) < at:
         return raw
     return (raw[:at] + bytes(NMK_SIZE) + raw[at + NMK_SIZE :])[: len(raw)]

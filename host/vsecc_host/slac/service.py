@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from vsecc_host.runtime.pump import Pump
 from vsecc_host.runtime.trace import Trace
 from vsecc_host.slac import codec
+from vsecc_host.slac import messages as m
 from vsecc_host.slac.config import SlacConfig
 from vsecc_host.slac.events import ModemChanged, SlacFailed
 from vsecc_host.slac.machine import SlacMachine
@@ -24,6 +25,9 @@ __all__ = ["SlacConfig", "SlacService"]
 logger = logging.getLogger(__name__)
 
 LAYER = "slac"
+_POLLS = frozenset(
+    map(codec.mmtype_of, (m.NwInfoReq, m.NwInfoCnf, m.LinkStatusReq, m.LinkStatusCnf))
+)  # five times a second, all day: they would push everything else out of the trace
 FRAMES_PER_TURN = 32  # then other work of the loop comes first
 REOPEN_FIRST_S = 0.1
 REOPEN_LONGEST_S = 2.0
@@ -60,6 +64,7 @@ class SlacService:
         self._socket: FrameSocket | None = None
         self._pump: Pump | None = None
         self._keeper: asyncio.Task[None] | None = None
+        self._polled: dict[int, bytes] = {}  # the last poll and answer recorded, by message type
         self._tried = asyncio.Event()
         self._broken = asyncio.Event()
 
@@ -218,7 +223,12 @@ class SlacService:
             self._cause = before
 
     def _record(self, direction: str, raw: bytes) -> None:
-        """A network key is nobody's business, not even a trace's."""
+        """A network key is nobody's business, not even a trace's; an unchanged poll is no news."""
+        mmtype = codec.mmtype_in(raw)
+        if mmtype in _POLLS:
+            if self._polled.get(mmtype) == raw:
+                return
+            self._polled[mmtype] = raw
         shown = codec.redacted(raw)
         cause = self._cause or self._trace.new_cause()
         self._trace.frame(layer=LAYER, direction=direction, raw=shown, cause=cause, evse_id=self.evse_id)

@@ -168,6 +168,27 @@ async def test_a_pulled_cable_is_noticed_and_the_interface_opened_again() -> Non
 
 
 @in_virtual_time
+async def test_polls_are_recorded_only_when_something_changed() -> None:
+    async with home() as site:
+        await site.ready()
+        car = site.car("audi-q4")
+        site.service.cp_changed(CpState.B, 0)
+        site.service.begin()
+        car.begin()
+        await virtual_time.settle(lambda: bool(site.of(DlinkReady)))
+        before = len(site.trace)
+        await asyncio.sleep(600.0)  # of virtual time: 3000 polls
+        assert len(site.trace) - before < 10
+        site.medium.part("car", "outlet", asyncio.get_running_loop().time())
+        await virtual_time.settle(lambda: not site.of(DlinkReady)[-1].link)
+        (last, *_) = [r for r in reversed([*site.trace]) if isinstance(r, Frame) and r.direction == "rx"]
+        frame = codec.decode(last.raw)
+        assert frame is not None
+        assert isinstance(frame.message, m.NwInfoCnf | m.LinkStatusCnf)
+        car.close()
+
+
+@in_virtual_time
 async def test_a_flood_leaves_the_loop_its_turns_and_every_frame_is_counted() -> None:
     async with home() as site:
         await site.ready()
