@@ -12,7 +12,7 @@ from unit.host.v2g.given import MAC, REQUESTS, message
 
 from vsecc_cli.main import main
 from vsecc_host.v2g import v2gtp
-from vsecc_host.v2g.din70121.states import Kind as K
+from vsecc_host.v2g.dc.kinds import Kind as K
 from vsecc_host.v2g.exi import Protocol, encode
 from vsecc_host.v2g.exi import din70121 as m
 from vsecc_host.v2g.exi.app_protocol import ResponseCode as SapCode

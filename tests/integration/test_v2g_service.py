@@ -19,7 +19,7 @@ from vsecc_host.runtime.trace import Frame
 from vsecc_host.station import events as e
 from vsecc_host.station.values import Authorization, Cause
 from vsecc_host.v2g import sdp, v2gtp
-from vsecc_host.v2g.din70121.states import Kind as K
+from vsecc_host.v2g.dc.kinds import Kind as K
 from vsecc_host.v2g.endpoint import EndpointError
 from vsecc_host.v2g.exi import Protocol, decode
 from vsecc_host.v2g.exi import din70121 as m
@@ -232,10 +232,10 @@ async def test_a_client_that_never_reads_is_cut_off_with_bounded_memory() -> Non
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
         session_id = await open_session((reader, writer))
         await answer((reader, writer), request(REQUESTS[K.SERVICE_DISCOVERY], session_id))
-        await answer((reader, writer), request(REQUESTS[K.SERVICE_PAYMENT_SELECTION], session_id))
+        await answer((reader, writer), request(REQUESTS[K.PAYMENT_SELECTION], session_id))
         # WHEN it asks without end and reads nothing
         reader._transport.pause_reading()  # type: ignore[attr-defined]
-        flood = request(REQUESTS[K.CONTRACT_AUTHENTICATION], session_id) * 200
+        flood = request(REQUESTS[K.AUTHORIZATION], session_id) * 200
         while not station.ends:
             writer.write(flood)
             await asyncio.sleep(0)
@@ -304,9 +304,9 @@ async def test_answers_take_well_below_a_millisecond() -> None:
         station.change(authorization=Authorization.ONGOING)
         session_id = await open_session(streams)
         await answer(streams, request(REQUESTS[K.SERVICE_DISCOVERY], session_id))
-        await answer(streams, request(REQUESTS[K.SERVICE_PAYMENT_SELECTION], session_id))
+        await answer(streams, request(REQUESTS[K.PAYMENT_SELECTION], session_id))
         for _ in range(300):
-            await answer(streams, request(REQUESTS[K.CONTRACT_AUTHENTICATION], session_id))
+            await answer(streams, request(REQUESTS[K.AUTHORIZATION], session_id))
         frames = [record for record in station.trace if isinstance(record, Frame) and record.layer == "v2gtp"]
         took_s = [tx.at - rx.at for rx, tx in zip(frames[::2], frames[1::2], strict=True)]
         assert len(took_s) == 304 and median(took_s) < 1e-3

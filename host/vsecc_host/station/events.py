@@ -112,6 +112,7 @@ class V2gSessionStarted(EvseEvent):
     protocol: str  # "din", "iso2"
     evcc_id: str
     session_id: str
+    resumed: bool = False  # a paused session goes on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,6 +33,8 @@ class V2gConfig:
     endpoint: str = "sim://"
     protocols: tuple[str, ...] = ("din",)
     tls: TlsConfig = field(default_factory=TlsConfig)
+    din_charging_mode: str = "DC_extended"  # or DC_core, offered to DIN cars
+    renegotiate_share: float = 0.0  # change of the power limit that makes us ask for renegotiation; 0: never
 
     def offered(self, *, tls: bool) -> tuple[str, ...]:
         """Protocols of a connection with or without TLS."""

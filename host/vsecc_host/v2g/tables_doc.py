@@ -8,7 +8,10 @@ import sys
 from pathlib import Path
 
 from vsecc_host.v2g import machine
-from vsecc_host.v2g.din70121 import table, times
+from vsecc_host.v2g.dc import times
+from vsecc_host.v2g.dc.table import markdown
+from vsecc_host.v2g.din70121 import times as din_times
+from vsecc_host.v2g.din70121.protocol import DIN
 
 _CONSTANT = re.compile(r"^([A-Z_]+_S) = ([\d.]+)(?: +# (.*))?$")
 
@@ -16,7 +19,7 @@ _CONSTANT = re.compile(r"^([A-Z_]+_S) = ([\d.]+)(?: +# (.*))?$")
 def timers() -> str:
     """Every time constant with its unit and reason, as written beside it in the code."""
     lines = ["| constant | seconds | meaning |", "| --- | --- | --- |"]
-    for module in (machine, times):
+    for module in (machine, times, din_times):
         above: list[str] = []
         for line in inspect.getsource(module).splitlines():
             found = _CONSTANT.match(line)
@@ -29,7 +32,7 @@ def timers() -> str:
 
 def updated(text: str) -> str:
     """The document with both generated parts brought up to date."""
-    for name, content in (("states", table.markdown()), ("timers", timers())):
+    for name, content in (("states", markdown(DIN.table, DIN.names)), ("timers", timers())):
         begin, end = f"<!-- generated: {name} -->\n", f"<!-- end: {name} -->\n"
         head, rest = text.split(begin)
         _, tail = rest.split(end)

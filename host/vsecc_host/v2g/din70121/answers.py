@@ -1,27 +1,20 @@
-"""Builds the parts of DIN answers: status, limits, schedules, and the FAILED answer of every request."""
+"""Builds every DIN answer, good or FAILED: all required fields, measured values, no zero offer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import ceil
-
-from vsecc_host.station.values import CableCheck, DcLimits, EvseView, Isolation, Stop
-from vsecc_host.v2g.din70121.states import Kind
+from vsecc_host.station.values import DcLimits
+from vsecc_host.v2g.dc.kinds import Kind
+from vsecc_host.v2g.dc.offers import PEAK_RIPPLE_A, SCHEDULE_S, never_zero
+from vsecc_host.v2g.dc.protocol import Builder, Telling
+from vsecc_host.v2g.dc.setup import CHARGE_SERVICE_ID
+from vsecc_host.v2g.dc.values import Code
 from vsecc_host.v2g.exi import din70121 as m
 from vsecc_host.v2g.physical import SHORT_MAX, scaled
 
-PEAK_RIPPLE_A = 1.0  # of the current; informative, cars do not act on it
-_SCHEDULE_S = 86_400  # one day, the entry every charger on the road sends
 _MAX_EVSEID = 32  # bytes
-_MAX_DELAY_S = 65_535  # what fits in -2; nobody waits longer
-_NEVER_ZERO = 1.0  # A or W: some cars leave at once when they are offered nothing, even while Ongoing
 
-_ISOLATION = {
-    Isolation.INVALID: m.IsolationLevel.Invalid,
-    Isolation.VALID: m.IsolationLevel.Valid,
-    Isolation.WARNING: m.IsolationLevel.Warning,
-    Isolation.FAULT: m.IsolationLevel.Fault,
-}
+_MISSING = {Code.FAILED_NoChargeServiceSelected: Code.FAILED_ServiceSelectionInvalid}
+_CODES = {code: m.ResponseCode[_MISSING.get(code, code).value] for code in Code}
 
 
 def volts(value: float) -> m.PhysicalValue:
@@ -52,112 +45,100 @@ def evseid_bytes(evseid: str) -> bytes:
     return evseid.encode("ascii", "replace")[:_MAX_EVSEID]
 
 
-def isolation_level(view: EvseView) -> m.IsolationLevel:
-    """After the cable check its result stands unless the monitor says worse."""
-    isolation = view.power.isolation
-    if isolation is Isolation.INVALID and view.cable_check is CableCheck.PASSED:
-        return m.IsolationLevel.Valid
-    return _ISOLATION[isolation]
-
-
-def status(
-    view: EvseView,
-    code: m.DcEvseStatusCode = m.DcEvseStatusCode.EVSE_Ready,
-    isolation: m.IsolationLevel | None = None,
-) -> m.DcEvseStatus:
-    """DC_EVSEStatus; a wish of the station to stop overrides `code`."""
-    delay_s = 0
-    notification = m.EvseNotification.None_
-    if view.stop is not Stop.NONE:
-        notification = m.EvseNotification.StopCharging
-        if view.stop is Stop.NORMAL:
-            code = m.DcEvseStatusCode.EVSE_Shutdown
-            delay_s = ceil(min(_MAX_DELAY_S, max(0.0, view.stop_delay_s)))
-        else:
-            code = m.DcEvseStatusCode.EVSE_EmergencyShutdown
-    return m.DcEvseStatus(
-        code, delay_s, notification, isolation_level(view) if isolation is None else isolation
-    )
-
-
-def charge_parameters(view: EvseView, shown: m.DcEvseStatus) -> m.DcEvseChargeParameter:
-    """Limits of the outlet."""
-    limits = view.limits
-    return m.DcEvseChargeParameter(
-        dc_evse_status=shown,
-        evse_maximum_current_limit=amperes(max(limits.max_current_a, _NEVER_ZERO)),
-        evse_maximum_voltage_limit=volts(max(limits.max_voltage_v, _NEVER_ZERO)),
-        evse_minimum_current_limit=amperes(limits.min_current_a),
-        evse_minimum_voltage_limit=volts(limits.min_voltage_v),
-        evse_peak_current_ripple=amperes(PEAK_RIPPLE_A),
-        evse_maximum_power_limit=watts(max(limits.max_power_w, _NEVER_ZERO)),
-    )
-
-
 def schedules(limits: DcLimits) -> m.SaScheduleList:
     """One tuple for a day; PMax has no multiplier in DIN and ends at 32767 W."""
-    interval = m.RelativeTimeInterval(0, _SCHEDULE_S)
+    interval = m.RelativeTimeInterval(0, SCHEDULE_S)
     pmax = int(min(SHORT_MAX, max(1.0, limits.max_power_w)))
     return m.SaScheduleList(
         (m.SaScheduleTuple(1, m.PmaxSchedule(1, (m.PmaxScheduleEntry(interval, pmax),))),)
     )
 
 
-def payment_options() -> m.PaymentOptions:
-    """External payment alone: a second entry is fatal to some codecs."""
-    return m.PaymentOptions((m.PaymentOption.ExternalPayment,))
+def _code(told: Telling) -> m.ResponseCode:
+    return _CODES[told.code]
 
 
-def charge_service() -> m.ServiceCharge:
-    """Service 1, DC_extended, without name and scope."""
-    tag = m.ServiceTag(1, m.ServiceCategory.EVCharging)
-    return m.ServiceCharge(tag, False, m.EvseSupportedEnergyTransferType.DC_extended)
+def _status(told: Telling) -> m.DcEvseStatus:
+    code, delay_s, notification, isolation = told.status
+    return m.DcEvseStatus(
+        m.DcEvseStatusCode(code), delay_s, m.EvseNotification(notification), m.IsolationLevel(isolation)
+    )
 
 
-# --- FAILED answers ---------------------------------------------------------------------------------------
+def _processing(told: Telling) -> m.EvseProcessing:
+    return m.EvseProcessing(told.processing)
 
-_Builder = Callable[[m.ResponseCode, EvseView, m.DcEvseStatus], object]
+
+def _voltage(told: Telling) -> m.PhysicalValue:
+    return volts(told.view.power.voltage_v)
+
+
+def _evseid(told: Telling) -> bytes:
+    return evseid_bytes(told.view.evseid)
+
+
+def _service_discovery(told: Telling) -> m.ServiceDiscoveryRes:
+    """External payment alone: a second entry is fatal to some codecs. No name, no scope."""
+    tag = m.ServiceTag(CHARGE_SERVICE_ID, m.ServiceCategory.EVCharging)
+    mode = m.EvseSupportedEnergyTransferType[told.manners.energy_mode]
+    options = m.PaymentOptions((m.PaymentOption.ExternalPayment,))
+    return m.ServiceDiscoveryRes(_code(told), options, m.ServiceCharge(tag, False, mode))
+
+
+def _charge_parameters(told: Telling) -> m.ChargeParameterDiscoveryRes:
+    limits = never_zero(told.view.limits)
+    parameter = m.DcEvseChargeParameter(
+        dc_evse_status=_status(told),
+        evse_maximum_current_limit=amperes(limits.max_current_a),
+        evse_maximum_voltage_limit=volts(limits.max_voltage_v),
+        evse_minimum_current_limit=amperes(limits.min_current_a),
+        evse_minimum_voltage_limit=volts(limits.min_voltage_v),
+        evse_peak_current_ripple=amperes(PEAK_RIPPLE_A),
+        evse_maximum_power_limit=watts(limits.max_power_w),
+    )
+    offer = schedules(told.view.limits)
+    return m.ChargeParameterDiscoveryRes(_code(told), _processing(told), offer, parameter)
+
+
+def _current_demand(told: Telling) -> m.CurrentDemandRes:
+    """The limits travel with every good answer, so that a car follows a cut at once."""
+    power, limits = told.view.power, told.view.limits
+    current, voltage = amperes(power.current_a), volts(power.voltage_v)
+    body = m.CurrentDemandRes(_code(told), _status(told), voltage, current, *told.achieved)
+    if told.code is not Code.OK:
+        return body
+    return body._replace(
+        evse_maximum_voltage_limit=volts(limits.max_voltage_v),
+        evse_maximum_current_limit=amperes(limits.max_current_a),
+        evse_maximum_power_limit=watts(limits.max_power_w),
+    )
+
 
 _NO_AC = m.AcEvseStatus(False, False, 0, m.EvseNotification.None_)
 _NO_CHAIN = m.CertificateChain(b"")
-_FINISHED = m.EvseProcessing.Finished
 
-_REFUSALS: dict[Kind, _Builder] = {
-    Kind.SESSION_SETUP: lambda code, view, _: m.SessionSetupRes(code, evseid_bytes(view.evseid)),
-    Kind.SERVICE_DISCOVERY: lambda code, _, __: m.ServiceDiscoveryRes(
-        code, payment_options(), charge_service()
+ANSWERS: dict[Kind, Builder] = {
+    Kind.SESSION_SETUP: lambda told: m.SessionSetupRes(_code(told), _evseid(told)),
+    Kind.SERVICE_DISCOVERY: _service_discovery,
+    Kind.PAYMENT_SELECTION: lambda told: m.ServicePaymentSelectionRes(_code(told)),
+    Kind.AUTHORIZATION: lambda told: m.ContractAuthenticationRes(_code(told), _processing(told)),
+    Kind.CHARGE_PARAMETER_DISCOVERY: _charge_parameters,
+    Kind.CABLE_CHECK: lambda told: m.CableCheckRes(_code(told), _status(told), _processing(told)),
+    Kind.PRE_CHARGE: lambda told: m.PreChargeRes(_code(told), _status(told), _voltage(told)),
+    Kind.POWER_DELIVERY_ON: lambda told: m.PowerDeliveryRes(_code(told), _status(told)),
+    Kind.POWER_DELIVERY_OFF: lambda told: m.PowerDeliveryRes(_code(told), _status(told)),
+    Kind.CURRENT_DEMAND: _current_demand,
+    Kind.WELDING_DETECTION: lambda told: m.WeldingDetectionRes(_code(told), _status(told), _voltage(told)),
+    Kind.SESSION_STOP: lambda told: m.SessionStopRes(_code(told)),
+    # never good
+    Kind.SERVICE_DETAIL: lambda told: m.ServiceDetailRes(_code(told), CHARGE_SERVICE_ID),
+    Kind.PAYMENT_DETAILS: lambda told: m.PaymentDetailsRes(_code(told), "0", 0),
+    Kind.CERTIFICATE_INSTALLATION: lambda told: m.CertificateInstallationRes(
+        "ID1", _code(told), _NO_CHAIN, b"", b"", "0"
     ),
-    Kind.SERVICE_PAYMENT_SELECTION: lambda code, _, __: m.ServicePaymentSelectionRes(code),
-    Kind.CONTRACT_AUTHENTICATION: lambda code, _, __: m.ContractAuthenticationRes(code, _FINISHED),
-    Kind.CHARGE_PARAMETER_DISCOVERY: lambda code, view, shown: m.ChargeParameterDiscoveryRes(
-        code, _FINISHED, schedules(view.limits), charge_parameters(view, shown)
+    Kind.CERTIFICATE_UPDATE: lambda told: m.CertificateUpdateRes(
+        "ID1", _code(told), _NO_CHAIN, b"", b"", "0", 0
     ),
-    Kind.CABLE_CHECK: lambda code, _, shown: m.CableCheckRes(code, shown, _FINISHED),
-    Kind.PRE_CHARGE: lambda code, view, shown: m.PreChargeRes(code, shown, volts(view.power.voltage_v)),
-    Kind.POWER_DELIVERY_ON: lambda code, _, shown: m.PowerDeliveryRes(code, shown),
-    Kind.POWER_DELIVERY_OFF: lambda code, _, shown: m.PowerDeliveryRes(code, shown),
-    Kind.CURRENT_DEMAND: lambda code, view, shown: m.CurrentDemandRes(
-        code, shown, volts(view.power.voltage_v), amperes(view.power.current_a), False, False, False
-    ),
-    Kind.WELDING_DETECTION: lambda code, view, shown: m.WeldingDetectionRes(
-        code, shown, volts(view.power.voltage_v)
-    ),
-    Kind.SESSION_STOP: lambda code, _, __: m.SessionStopRes(code),
-    Kind.SERVICE_DETAIL: lambda code, _, __: m.ServiceDetailRes(code, 1),
-    Kind.PAYMENT_DETAILS: lambda code, _, __: m.PaymentDetailsRes(code, "0", 0),
-    Kind.CERTIFICATE_INSTALLATION: lambda code, _, __: m.CertificateInstallationRes(
-        "ID1", code, _NO_CHAIN, b"", b"", "0"
-    ),
-    Kind.CERTIFICATE_UPDATE: lambda code, _, __: m.CertificateUpdateRes(
-        "ID1", code, _NO_CHAIN, b"", b"", "0", 0
-    ),
-    Kind.METERING_RECEIPT: lambda code, _, __: m.MeteringReceiptRes(code, _NO_AC),
-    Kind.CHARGING_STATUS: lambda code, view, _: m.ChargingStatusRes(
-        code, evseid_bytes(view.evseid), 1, False, _NO_AC
-    ),
+    Kind.METERING_RECEIPT: lambda told: m.MeteringReceiptRes(_code(told), _NO_AC),
+    Kind.CHARGING_STATUS: lambda told: m.ChargingStatusRes(_code(told), _evseid(told), 1, False, _NO_AC),
 }
-
-
-def refusal(kind: Kind, code: m.ResponseCode, view: EvseView, status_code: m.DcEvseStatusCode) -> object:
-    """The FAILED answer: every required field, harmless values, measured ones where it reports any."""
-    return _REFUSALS[kind](code, view, status(view, status_code))

@@ -6,23 +6,12 @@ table holds every other move.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
-from vsecc_host.v2g.din70121 import power, setup
-from vsecc_host.v2g.din70121.session import DinSession, Refusal, Reply, Situation
-from vsecc_host.v2g.din70121.states import Kind as K
-from vsecc_host.v2g.din70121.states import State as S
-
-Handler = Callable[[Any, DinSession, Situation], Reply | Refusal]
-
-
-class Rule(NamedTuple):
-    """`then` is the state after a positive, final answer."""
-
-    handler: Handler
-    then: S
-
+from vsecc_host.v2g.dc import power
+from vsecc_host.v2g.dc import setup as dc_setup
+from vsecc_host.v2g.dc.kinds import Kind as K
+from vsecc_host.v2g.dc.kinds import State as S
+from vsecc_host.v2g.dc.session import Rule
+from vsecc_host.v2g.din70121 import setup
 
 _STOP = Rule(power.session_stop, S.END)
 _OFF = Rule(power.power_off, S.WELDING_OR_STOP)
@@ -30,17 +19,17 @@ _PRE_CHARGE = Rule(power.pre_charge, S.PRE_CHARGE_OR_POWER_ON)
 _DEMAND = Rule(power.current_demand, S.CURRENT_DEMAND)
 
 TABLE: dict[S, dict[K, Rule]] = {
-    S.SESSION_SETUP: {K.SESSION_SETUP: Rule(setup.session_setup, S.SERVICE_DISCOVERY)},
+    S.SESSION_SETUP: {K.SESSION_SETUP: Rule(dc_setup.session_setup, S.SERVICE_DISCOVERY)},
     S.SERVICE_DISCOVERY: {
-        K.SERVICE_DISCOVERY: Rule(setup.service_discovery, S.PAYMENT_SELECTION),
+        K.SERVICE_DISCOVERY: Rule(dc_setup.service_discovery, S.PAYMENT_SELECTION),
         K.SESSION_STOP: _STOP,
     },
     S.PAYMENT_SELECTION: {
-        K.SERVICE_PAYMENT_SELECTION: Rule(setup.service_payment_selection, S.CONTRACT_AUTHENTICATION),
+        K.PAYMENT_SELECTION: Rule(setup.service_payment_selection, S.AUTHORIZATION),
         K.SESSION_STOP: _STOP,
     },
-    S.CONTRACT_AUTHENTICATION: {
-        K.CONTRACT_AUTHENTICATION: Rule(setup.contract_authentication, S.CHARGE_PARAMETERS),
+    S.AUTHORIZATION: {
+        K.AUTHORIZATION: Rule(setup.contract_authentication, S.CHARGE_PARAMETERS),
         K.SESSION_STOP: _STOP,
     },
     S.CHARGE_PARAMETERS: {
@@ -75,15 +64,3 @@ TABLE: dict[S, dict[K, Rule]] = {
     },
     S.END: {},
 }
-
-
-def markdown() -> str:
-    """The table as docs/v2g.md shows it."""
-    lines = ["| state: waiting for | request | handler | then |", "| --- | --- | --- | --- |"]
-    for state, rules in TABLE.items():
-        for kind, rule in rules.items():
-            name = f"{rule.handler.__module__.rpartition('.')[2]}.{rule.handler.__name__}"
-            lines.append(f"| {state} | {kind} | `{name}` | {rule.then} |")
-        if not rules:
-            lines.append(f"| {state} | nothing | | connection closes |")
-    return "\n".join(lines) + "\n"

@@ -1,20 +1,6 @@
-"""Times of DIN SPEC 70121, in seconds, and why each has its value."""
+"""Times of DIN SPEC 70121 that ISO 15118-2 has not or has otherwise, in seconds, and why."""
 
-SEQUENCE_S = 60.0  # V2G_SECC_Sequence_Timeout: no request after an answer
-COMMUNICATION_SETUP_S = 18.0  # V2G_SECC_CommunicationSetup_Performance_Time; the EV gives up after 20
 READY_TO_CHARGE_S = 148.0  # V2G_SECC_ReadyToCharge_Performance_Time, setup to PowerDelivery; the EV: 150
-ONGOING_S = 55.0  # V2G_SECC_Ongoing_Performance_Time of charge parameters; the EV gives up after 60
-CABLE_CHECK_S = 38.0  # V2G_SECC_CableCheck_Performance_Time, first request to Finished; the EV: 40
-PRE_CHARGE_S = 5.0  # V2G_SECC_PreCharge_Performance_Time, first request to the voltage; the EV: 7
-CP_STATE_DETECTION_S = 1.5  # V2G_SECC_CPState_Detection_Timeout: how long an answer waits for the pilot
 
 # PowerDeliveryRes is due within 1.5 s and the EV gives up after 2: leaves 0.3 s for a slow loop and the line.
 POWER_SWITCH_S = 1.2
-
-# Charge loop: nothing in the standard but the 60 s above bounds how long current flows to a silent car. Cars
-# ask every 17..250 ms; the longest retransmission gap that still heals is about a second. See ADR 0010.
-LOOP_RAMP_DOWN_S = 1.5  # the current goes to zero; a car that comes back finds its target followed again
-LOOP_SILENCE_S = 10.0  # the session is over
-
-STOP_GRACE_S = 3.0  # beyond NotificationMaxDelay before a car that ignores it is cut off (Alpitronic: 0.1)
-POWER_STALE_S = 1.0  # S9: older measurements are not reported and end the session

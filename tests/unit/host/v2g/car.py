@@ -11,7 +11,7 @@ from unit.host.v2g.given import NOW, REQUESTS, SESSION_ID, message, view
 from vsecc_host.station.events import StationEvent, V2gSessionEnded
 from vsecc_host.station.values import CableCheck, CpState, EvseView
 from vsecc_host.v2g import v2gtp
-from vsecc_host.v2g.din70121.states import Kind as K
+from vsecc_host.v2g.dc.kinds import Kind as K
 from vsecc_host.v2g.exi import Protocol, decode, encode
 from vsecc_host.v2g.exi.app_protocol import AppProtocol, SupportedAppProtocolReq
 from vsecc_host.v2g.machine import V2gConnection
@@ -94,8 +94,8 @@ class Car:
         path = [
             K.SESSION_SETUP,
             K.SERVICE_DISCOVERY,
-            K.SERVICE_PAYMENT_SELECTION,
-            K.CONTRACT_AUTHENTICATION,
+            K.PAYMENT_SELECTION,
+            K.AUTHORIZATION,
             K.CHARGE_PARAMETER_DISCOVERY,
             K.CABLE_CHECK,
             K.CABLE_CHECK,

@@ -17,7 +17,7 @@ from vsecc_host.station.values import (
     PowerSnapshot,
     Stop,
 )
-from vsecc_host.v2g.din70121.states import Kind
+from vsecc_host.v2g.dc.kinds import Kind
 from vsecc_host.v2g.exi import din70121 as m
 
 NOW = 1000.0
@@ -113,8 +113,8 @@ _ROOTS = m.ListOfRootCertificateIds(("root",))
 REQUESTS: dict[Kind, Any] = {
     Kind.SESSION_SETUP: m.SessionSetupReq(MAC),
     Kind.SERVICE_DISCOVERY: m.ServiceDiscoveryReq(),
-    Kind.SERVICE_PAYMENT_SELECTION: selection(),
-    Kind.CONTRACT_AUTHENTICATION: m.ContractAuthenticationReq(),
+    Kind.PAYMENT_SELECTION: selection(),
+    Kind.AUTHORIZATION: m.ContractAuthenticationReq(),
     Kind.CHARGE_PARAMETER_DISCOVERY: discovery(),
     Kind.CABLE_CHECK: m.CableCheckReq(status()),
     Kind.PRE_CHARGE: pre_charge(),

@@ -18,8 +18,8 @@ from vsecc_host.station.values import (
     Isolation,
     Stop,
 )
-from vsecc_host.v2g.din70121.states import Kind as K
-from vsecc_host.v2g.din70121.times import CP_STATE_DETECTION_S
+from vsecc_host.v2g.dc.kinds import Kind as K
+from vsecc_host.v2g.dc.times import CP_STATE_DETECTION_S
 from vsecc_host.v2g.machine import EV_CLOSES_S
 
 NUMBERS = st.floats() | st.sampled_from([0.0, -1.0, 0.019, 375.0, 376.1, 1e9])
@@ -50,7 +50,7 @@ CHANGES = st.fixed_dictionaries(
     },
 )
 STARTS = [K.SESSION_SETUP, K.CHARGE_PARAMETER_DISCOVERY, K.CABLE_CHECK, K.PRE_CHARGE, K.CURRENT_DEMAND]
-STEPS = st.lists(st.tuples(st.sampled_from(K), CHANGES, st.floats(0, 20)), max_size=8)
+STEPS = st.lists(st.tuples(st.sampled_from(list(REQUESTS)), CHANGES, st.floats(0, 20)), max_size=8)
 
 
 @given(st.sampled_from(STARTS), STEPS)

@@ -11,8 +11,8 @@ from unit.host.v2g.car import Car, handshake, request
 from unit.host.v2g.given import REQUESTS
 
 from vsecc_host.v2g import v2gtp
-from vsecc_host.v2g.din70121.states import Kind as K
-from vsecc_host.v2g.din70121.states import peek_kind
+from vsecc_host.v2g.dc.kinds import Kind as K
+from vsecc_host.v2g.din70121.requests import peek_kind
 from vsecc_host.v2g.machine import MAX_WAITING
 
 STEPS = [K.SESSION_SETUP, K.CABLE_CHECK, K.CURRENT_DEMAND, K.WELDING_DETECTION]
@@ -45,7 +45,7 @@ def test_random_payloads_in_a_session(step: K, payloads: list[bytes]) -> None:
     ends_once(car)
 
 
-@given(st.sampled_from(STEPS), st.sampled_from(list(K)), st.data())
+@given(st.sampled_from(STEPS), st.sampled_from(list(REQUESTS)), st.data())
 @settings(max_examples=400, deadline=None)
 def test_flipped_bits(step: K, kind: K, data: st.DataObject) -> None:
     car = Car()
@@ -59,7 +59,7 @@ def test_flipped_bits(step: K, kind: K, data: st.DataObject) -> None:
     ends_once(car)
 
 
-@pytest.mark.parametrize("kind", list(K))
+@pytest.mark.parametrize("kind", list(REQUESTS))
 def test_every_truncation_of_every_request(kind: K) -> None:
     payload = request(REQUESTS[kind])[8:]
     for size in range(len(payload)):
@@ -88,7 +88,7 @@ def test_peeking_never_raises(payload: bytes) -> None:
     peek_kind(payload)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in K if kind is not K.POWER_DELIVERY_ON])
+@pytest.mark.parametrize("kind", [kind for kind in REQUESTS if kind is not K.POWER_DELIVERY_ON])
 @pytest.mark.parametrize("session_id", [b"", b"\0", bytes(range(8))])
 def test_peeking_finds_the_type_of_what_was_cut_off(kind: K, session_id: bytes) -> None:
     payload = request(REQUESTS[kind], session_id)[8:]

@@ -11,7 +11,7 @@ from unit.host.v2g.given import MAC, NOW, REQUESTS, SESSION_ID, current_demand, 
 from vsecc_host.station import events as e
 from vsecc_host.station.values import CableCheck, Cause, CpState, Stop
 from vsecc_host.v2g import v2gtp
-from vsecc_host.v2g.din70121.states import Kind as K
+from vsecc_host.v2g.dc.kinds import Kind as K
 from vsecc_host.v2g.exi import Protocol, encode
 from vsecc_host.v2g.exi import din70121 as m
 from vsecc_host.v2g.exi.app_protocol import ResponseCode, SupportedAppProtocolRes
@@ -26,7 +26,7 @@ def test_a_whole_session_tells_each_event_once() -> None:
     assert car.send(m.SessionSetupReq(MAC)) == [
         m.SessionSetupRes(m.ResponseCode.OK_NewSessionEstablished, b"DE*VSE*E1")
     ]
-    for kind in (K.SERVICE_DISCOVERY, K.SERVICE_PAYMENT_SELECTION, K.CONTRACT_AUTHENTICATION):
+    for kind in (K.SERVICE_DISCOVERY, K.PAYMENT_SELECTION, K.AUTHORIZATION):
         car.send(REQUESTS[kind])
     car.send(REQUESTS[K.CHARGE_PARAMETER_DISCOVERY])
     car.send(REQUESTS[K.CABLE_CHECK], cable_check=CableCheck.IDLE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vsecc_host.v2g.din70121.table import TABLE
+from vsecc_host.v2g.din70121.protocol import DIN
 from vsecc_host.v2g.tables_doc import timers, updated
 
 DOCUMENT = Path(__file__).resolve().parents[4] / "docs" / "v2g.md"
@@ -17,7 +17,8 @@ def test_the_document_is_current() -> None:
 
 def test_every_rule_and_every_time_is_shown() -> None:
     text = DOCUMENT.read_text()
-    assert all(f"| {state} | {kind} |" in text for state, rules in TABLE.items() for kind in rules)
+    rows = [f"| {state} | {DIN.names[kind]} |" for state, rules in DIN.table.items() for kind in rules]
+    assert all(row in text for row in rows)
     assert "| `CABLE_CHECK_S` | 38 |" in timers()
     assert "| `FIRST_MESSAGE_S` | 5 |" in timers()
 

@@ -7,15 +7,15 @@ from typing import Any
 from unit.host.v2g.given import NOW, message, view
 
 from vsecc_host.station.values import Cause, EvseView
+from vsecc_host.v2g.dc.dialogue import DcDialogue
 from vsecc_host.v2g.dialogue import Step
-from vsecc_host.v2g.din70121.dialogue import DinDialogue
 from vsecc_host.v2g.exi import din70121 as m
 
 Code = m.ResponseCode
 Status = m.DcEvseStatusCode
 
 
-def ask(dialogue: DinDialogue, request: Any, seen: EvseView, now: float = NOW) -> Step:
+def ask(dialogue: DcDialogue, request: Any, seen: EvseView, now: float = NOW) -> Step:
     return dialogue.ask(message(request), seen, now)
 
 

@@ -21,8 +21,8 @@ from vsecc_host.station.events import (
     WeldingDetectionRequested,
 )
 from vsecc_host.station.values import Cause, CpState, Stop
-from vsecc_host.v2g.din70121.states import Kind as K
-from vsecc_host.v2g.din70121.states import State as S
+from vsecc_host.v2g.dc.kinds import Kind as K
+from vsecc_host.v2g.dc.kinds import State as S
 from vsecc_host.v2g.exi import din70121 as m
 
 Code = m.ResponseCode
@@ -49,7 +49,7 @@ def test_welding_detection_is_answered_after_1_5_s_anyway() -> None:
     [
         ({"charge_started": True}, {}, Cause.EV_FINISHED),
         ({}, {}, Cause.EV_STOPPED_EARLY),
-        ({"charge_started": True, "ev_error": 5}, {}, Cause.EV_ERROR),
+        ({"charge_started": True, "ev_error": "FAILED_ChargingCurrentdifferential"}, {}, Cause.EV_ERROR),
         ({"charge_started": True}, {"stop": Stop.NORMAL}, Cause.STOP_REQUESTED),
         (
             {"charge_started": True},
@@ -69,7 +69,7 @@ def test_session_stop_is_never_refused(session: dict[str, Any], seen: dict[str, 
 @pytest.mark.parametrize(
     ("state", "kind", "changes", "cause"),
     [
-        (S.CONTRACT_AUTHENTICATION, K.CONTRACT_AUTHENTICATION, {}, Cause.NOT_AUTHORIZED),
+        (S.AUTHORIZATION, K.AUTHORIZATION, {}, Cause.NOT_AUTHORIZED),
         (
             S.CHARGE_PARAMETERS,
             K.CHARGE_PARAMETER_DISCOVERY,

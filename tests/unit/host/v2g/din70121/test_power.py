@@ -26,10 +26,10 @@ from vsecc_host.station.events import (
     PreChargeRequested,
 )
 from vsecc_host.station.values import CableCheck, Cause, CpState, Isolation, Stop
+from vsecc_host.v2g.dc.dialogue import DcDialogue
+from vsecc_host.v2g.dc.kinds import Kind as K
+from vsecc_host.v2g.dc.kinds import State as S
 from vsecc_host.v2g.dialogue import Step
-from vsecc_host.v2g.din70121.dialogue import DinDialogue
-from vsecc_host.v2g.din70121.states import Kind as K
-from vsecc_host.v2g.din70121.states import State as S
 from vsecc_host.v2g.exi import din70121 as m
 
 Code = m.ResponseCode
@@ -40,7 +40,7 @@ READY = m.DcEvseStatus(Status.EVSE_Ready, 0, m.EvseNotification.None_, m.Isolati
 # --- cable check ------------------------------------------------------------------------------------------
 
 
-def begin_cable_check(**changes: Any) -> tuple[DinDialogue, Step]:
+def begin_cable_check(**changes: Any) -> tuple[DcDialogue, Step]:
     dialogue = dialogue_in(S.CABLE_CHECK, cable_check_since=None, pilot_seen=False)
     return dialogue, ask(dialogue, REQUESTS[K.CABLE_CHECK], view(**changes))
 
@@ -146,7 +146,7 @@ def test_a_car_may_stay_in_pre_charge_once_the_voltage_was_there() -> None:
 # --- power delivery ---------------------------------------------------------------------------------------
 
 
-def start(**changes: Any) -> tuple[DinDialogue, Step]:
+def start(**changes: Any) -> tuple[DcDialogue, Step]:
     dialogue = dialogue_in(S.PRE_CHARGE_OR_POWER_ON, pre_charge_target_v=376.0, voltage_reached=True)
     return dialogue, ask(dialogue, power_delivery(True), view(voltage_v=370.0, **changes))
 
@@ -338,7 +338,7 @@ def test_a_car_that_ignores_the_stop_wish_is_cut_off() -> None:
 @pytest.mark.parametrize(
     ("state", "request_"),
     [
-        (S.CONTRACT_AUTHENTICATION, REQUESTS[K.CONTRACT_AUTHENTICATION]),  # its answer has no status
+        (S.AUTHORIZATION, REQUESTS[K.AUTHORIZATION]),  # its answer has no status
         (S.PRE_CHARGE_OR_POWER_ON, power_delivery(True)),
     ],
 )

@@ -9,19 +9,21 @@ import pytest
 from unit.host.v2g.given import NOW, REQUESTS, SESSION_ID, message, view
 
 from vsecc_host.station.values import CableCheck, Cause, CpState
-from vsecc_host.v2g.din70121.dialogue import DinDialogue
-from vsecc_host.v2g.din70121.session import DinSession
-from vsecc_host.v2g.din70121.states import Kind as K
-from vsecc_host.v2g.din70121.states import State as S
-from vsecc_host.v2g.din70121.states import kind_of
+from vsecc_host.v2g.dc.dialogue import DcDialogue
+from vsecc_host.v2g.dc.kinds import Kind as K
+from vsecc_host.v2g.dc.kinds import State as S
+from vsecc_host.v2g.dc.memory import SessionMemory
+from vsecc_host.v2g.dc.session import DcSession, Manners
+from vsecc_host.v2g.din70121.protocol import DIN, MANNERS
+from vsecc_host.v2g.din70121.requests import kind_of
 from vsecc_host.v2g.exi import din70121 as m
 
 # Written from the standard's sequence, not from the code: state -> request -> state after a positive answer.
 LEGAL: dict[S, dict[K, S]] = {
     S.SESSION_SETUP: {K.SESSION_SETUP: S.SERVICE_DISCOVERY},
     S.SERVICE_DISCOVERY: {K.SERVICE_DISCOVERY: S.PAYMENT_SELECTION, K.SESSION_STOP: S.END},
-    S.PAYMENT_SELECTION: {K.SERVICE_PAYMENT_SELECTION: S.CONTRACT_AUTHENTICATION, K.SESSION_STOP: S.END},
-    S.CONTRACT_AUTHENTICATION: {K.CONTRACT_AUTHENTICATION: S.CHARGE_PARAMETERS, K.SESSION_STOP: S.END},
+    S.PAYMENT_SELECTION: {K.PAYMENT_SELECTION: S.AUTHORIZATION, K.SESSION_STOP: S.END},
+    S.AUTHORIZATION: {K.AUTHORIZATION: S.CHARGE_PARAMETERS, K.SESSION_STOP: S.END},
     S.CHARGE_PARAMETERS: {K.CHARGE_PARAMETER_DISCOVERY: S.CABLE_CHECK, K.SESSION_STOP: S.END},
     S.CABLE_CHECK: {
         K.CABLE_CHECK: S.PRE_CHARGE,
@@ -46,10 +48,10 @@ LEGAL: dict[S, dict[K, S]] = {
 }
 
 
-def dialogue_in(state: S, **changes: Any) -> DinDialogue:
-    dialogue = DinDialogue(evse_id=1, session_ids=lambda: SESSION_ID)
+def dialogue_in(state: S, *, manners: Manners = MANNERS, **changes: Any) -> DcDialogue:
+    dialogue = DcDialogue(DIN, evse_id=1, session_id=SESSION_ID, manners=manners, memory=SessionMemory())
     started = None if state is S.SESSION_SETUP else NOW - 1
-    session = DinSession(
+    session = DcSession(
         evse_id=1, id=SESSION_ID, state=state, started_at=started, cable_check_since=NOW - 1, pilot_seen=True
     )
     dialogue.session = replace(session, **changes)
@@ -57,7 +59,7 @@ def dialogue_in(state: S, **changes: Any) -> DinDialogue:
 
 
 @pytest.mark.clause("DIN70121 8.6", "DIN70121 9.2")
-@pytest.mark.parametrize("kind", list(K))
+@pytest.mark.parametrize("kind", list(REQUESTS))
 @pytest.mark.parametrize("state", list(S))
 def test_every_request_in_every_state(state: S, kind: K) -> None:
     # GIVEN an outlet where everything is ready: contactors closed, no current, cable check passed
@@ -89,7 +91,7 @@ def test_every_request_in_every_state(state: S, kind: K) -> None:
 
 @pytest.mark.clause("DIN70121 8.4.1")
 @pytest.mark.parametrize("session_id", [b"", b"\0", bytes(8), SESSION_ID[:4], b"12345678"])
-@pytest.mark.parametrize("kind", [kind for kind in K if kind is not K.SESSION_SETUP])
+@pytest.mark.parametrize("kind", [kind for kind in REQUESTS if kind is not K.SESSION_SETUP])
 def test_another_session_id_ends_the_session(kind: K, session_id: bytes) -> None:
     state = next((state for state, legal in LEGAL.items() if kind in legal), S.CURRENT_DEMAND)
     step = dialogue_in(state).ask(message(REQUESTS[kind], session_id), view(), NOW)

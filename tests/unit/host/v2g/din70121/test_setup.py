@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from unit.host.v2g.din70121.test_sequence import dialogue_in
 from unit.host.v2g.given import (
     LIMITS,
     MAC,
@@ -13,6 +14,7 @@ from unit.host.v2g.given import (
     SESSION_ID,
     amperes,
     discovery,
+    message,
     parameters,
     selection,
     status,
@@ -20,33 +22,57 @@ from unit.host.v2g.given import (
     volts,
 )
 
-from vsecc_host.station.events import EvErrorReported, EvParametersTold, V2gSessionStarted
+from vsecc_host.station.events import EvErrorReported, EvParametersTold, StationEvent, V2gSessionStarted
 from vsecc_host.station.values import Authorization, Cause, EvParameters, EvseView
-from vsecc_host.v2g.din70121 import setup
+from vsecc_host.v2g.dc.kinds import Kind, State
+from vsecc_host.v2g.dc.session import DcSession, Situation
+from vsecc_host.v2g.dc.setup import note_status
 from vsecc_host.v2g.din70121.answers import evseid_bytes
-from vsecc_host.v2g.din70121.session import DinSession, Refusal, Reply, Situation
+from vsecc_host.v2g.din70121.protocol import DIN, MANNERS
 from vsecc_host.v2g.exi import din70121 as m
 
 Code = m.ResponseCode
-SESSION = DinSession(evse_id=1, id=SESSION_ID, started_at=NOW)
+SESSION = DcSession(evse_id=1, id=SESSION_ID, started_at=NOW)
+AT = Situation(view(), NOW, NOW, True, MANNERS)
 
 
-def at(now: float = NOW, seen: EvseView | None = None) -> Situation:
-    return Situation(seen or view(at=now), now, now, True)
+class Outcome(NamedTuple):
+    """What the dialogue made of one request."""
+
+    body: Any
+    events: tuple[StationEvent, ...]
+    session: DcSession
+    cause: Cause | None  # of the end, None while the session goes on
+    moved: bool  # another request is due
 
 
-def accepted(decision: Reply | Refusal) -> Reply:
-    assert isinstance(decision, Reply), decision
-    return decision
+def asked(
+    request: Any, session: DcSession = SESSION, now: float = NOW, seen: EvseView | None = None
+) -> Outcome:
+    """The request in the state that waits for it."""
+    kind = DIN.kind_of(request)
+    state = next(state for state in State if kind in DIN.table[state] and kind is not Kind.SESSION_STOP)
+    dialogue = dialogue_in(state)
+    dialogue.session = replace(session, state=state)
+    step = dialogue.ask(message(request), seen or view(at=now), now)
+    assert isinstance(step.answer, m.V2gMessage), step
+    cause = step.ending.cause if step.ending else None
+    return Outcome(
+        step.answer.body, step.events, dialogue.session, cause, dialogue.session.state is not state
+    )
 
 
-def refused(decision: Reply | Refusal) -> tuple[Code, Cause]:
-    assert isinstance(decision, Refusal), decision
-    return decision.code, decision.cause
+def accepted(outcome: Outcome) -> Outcome:
+    assert outcome.cause is None, outcome
+    return outcome
+
+
+def refused(outcome: Outcome) -> tuple[Code, Cause | None]:
+    return outcome.body.response_code, outcome.cause
 
 
 def test_session_setup_tells_who_came() -> None:
-    reply = setup.session_setup(m.SessionSetupReq(MAC), SESSION, at())
+    reply = asked(m.SessionSetupReq(MAC))
     assert reply.body == m.SessionSetupRes(Code.OK_NewSessionEstablished, b"DE*VSE*E1")
     assert reply.events == (
         V2gSessionStarted(
@@ -56,7 +82,7 @@ def test_session_setup_tells_who_came() -> None:
 
 
 def test_session_setup_with_an_empty_evccid() -> None:
-    (started,) = setup.session_setup(m.SessionSetupReq(b""), SESSION, at()).events
+    (started,) = asked(m.SessionSetupReq(b"")).events
     assert isinstance(started, V2gSessionStarted) and started.evcc_id == ""
 
 
@@ -77,7 +103,7 @@ def test_evseid_forms(text: str, raw: bytes) -> None:
 
 @pytest.mark.parametrize("category", [None, m.ServiceCategory.EVCharging, m.ServiceCategory.Internet])
 def test_service_discovery_offers_one_service_and_one_payment(category: Any) -> None:
-    reply = setup.service_discovery(m.ServiceDiscoveryReq("scope", category), SESSION, at())
+    reply = asked(m.ServiceDiscoveryReq("scope", category))
     assert reply.body == m.ServiceDiscoveryRes(
         Code.OK,
         m.PaymentOptions((m.PaymentOption.ExternalPayment,)),
@@ -90,7 +116,7 @@ def test_service_discovery_offers_one_service_and_one_payment(category: Any) -> 
 
 
 def test_payment_selection() -> None:
-    reply = accepted(setup.service_payment_selection(selection(), SESSION, at()))
+    reply = accepted(asked(selection()))
     assert reply.body == m.ServicePaymentSelectionRes(Code.OK)
 
 
@@ -104,7 +130,7 @@ def test_payment_selection() -> None:
     ],
 )
 def test_payment_selection_refused(request_: m.ServicePaymentSelectionReq, code: Code) -> None:
-    decision = setup.service_payment_selection(request_, SESSION, at())
+    decision = asked(request_)
     assert refused(decision) == (code, Cause.EV_PROTOCOL_ERROR)
 
 
@@ -119,19 +145,19 @@ def test_authorization_waits_for_somebody_to_decide(
     authorization: Authorization, processing: m.EvseProcessing
 ) -> None:
     seen = view(authorization=authorization)
-    reply = accepted(setup.contract_authentication(m.ContractAuthenticationReq("id"), SESSION, at(seen=seen)))
+    reply = accepted(asked(m.ContractAuthenticationReq("id"), seen=seen))
     assert reply.body == m.ContractAuthenticationRes(Code.OK, processing)
-    assert reply.moves is (authorization is Authorization.ACCEPTED)
+    assert reply.moved is (authorization is Authorization.ACCEPTED)
 
 
 def test_authorization_rejected() -> None:
     seen = view(authorization=Authorization.REJECTED)
-    decision = setup.contract_authentication(m.ContractAuthenticationReq(), SESSION, at(seen=seen))
+    decision = asked(m.ContractAuthenticationReq(), seen=seen)
     assert refused(decision) == (Code.FAILED, Cause.NOT_AUTHORIZED)
 
 
 def test_charge_parameters_finished() -> None:
-    reply = accepted(setup.charge_parameter_discovery(discovery(), SESSION, at()))
+    reply = accepted(asked(discovery()))
     body = reply.body
     assert isinstance(body, m.ChargeParameterDiscoveryRes)
     assert (body.response_code, body.evse_processing) == (Code.OK, m.EvseProcessing.Finished)
@@ -152,7 +178,7 @@ def test_charge_parameters_finished() -> None:
 def test_charge_parameters_tell_what_the_ev_can() -> None:
     told = parameters(ev_energy_capacity=m.PhysicalValue(1, 7850, m.UnitSymbol.Wh), full_soc=100, bulk_soc=80)
     request = m.ChargeParameterDiscoveryReq(m.EvRequestedEnergyTransferType.DC_core, told)
-    reply = accepted(setup.charge_parameter_discovery(request, SESSION, at()))
+    reply = accepted(asked(request))
     expected = EvParameters(
         max_voltage_v=412.8,
         max_current_a=200.0,
@@ -162,14 +188,14 @@ def test_charge_parameters_tell_what_the_ev_can() -> None:
         bulk_soc_percent=80,
     )
     assert reply.events == (EvParametersTold(at=NOW, evse_id=1, parameters=expected),)
-    assert accepted(setup.charge_parameter_discovery(request, reply.session, at())).events == ()
+    assert accepted(asked(request, reply.session)).events == ()
 
 
 def test_units_may_be_missing() -> None:
     request = discovery(
         ev_maximum_voltage_limit=m.PhysicalValue(0, 470), ev_maximum_current_limit=m.PhysicalValue(-1, 3750)
     )
-    reply = accepted(setup.charge_parameter_discovery(request, SESSION, at()))
+    reply = accepted(asked(request))
     assert reply.session.ev is not None and reply.session.ev.max_current_a == 375.0
 
 
@@ -183,10 +209,10 @@ def test_units_may_be_missing() -> None:
     ],
 )
 def test_ongoing_until_there_is_power_and_never_a_zero_offer(changes: dict[str, Any]) -> None:
-    decision = setup.charge_parameter_discovery(discovery(), SESSION, at(seen=view(**changes)))
+    decision = asked(discovery(), seen=view(**changes))
     reply = accepted(decision)
     body = reply.body
-    assert isinstance(body, m.ChargeParameterDiscoveryRes) and not reply.moves
+    assert isinstance(body, m.ChargeParameterDiscoveryRes) and not reply.moved
     assert body.evse_processing == m.EvseProcessing.Ongoing
     told = body.evse_charge_parameter
     assert isinstance(told, m.DcEvseChargeParameter)
@@ -197,18 +223,12 @@ def test_ongoing_until_there_is_power_and_never_a_zero_offer(changes: dict[str, 
 
 @pytest.mark.clause("DIN70121 9.6 V2G_SECC_Ongoing_Performance_Time")
 def test_ongoing_ends_after_55_seconds() -> None:
-    session = accepted(
-        setup.charge_parameter_discovery(discovery(), SESSION, at(seen=view(operative=False)))
-    ).session
+    session = accepted(asked(discovery(), seen=view(operative=False))).session
     last = NOW + 55.0
-    decision = setup.charge_parameter_discovery(
-        discovery(), session, at(last, view(at=last, operative=False))
-    )
-    assert accepted(decision).moves is False
+    decision = asked(discovery(), session, last, view(at=last, operative=False))
+    assert accepted(decision).moved is False
     late = last + 0.001
-    decision = setup.charge_parameter_discovery(
-        discovery(), session, at(late, view(at=late, operative=False))
-    )
+    decision = asked(discovery(), session, late, view(at=late, operative=False))
     assert refused(decision) == (Code.FAILED, Cause.POWER_INOPERATIVE)
 
 
@@ -252,7 +272,7 @@ Type = m.EvRequestedEnergyTransferType
     ],
 )
 def test_charge_parameters_refused(request_: m.ChargeParameterDiscoveryReq, code: Code, cause: Cause) -> None:
-    assert refused(setup.charge_parameter_discovery(request_, SESSION, at())) == (code, cause)
+    assert refused(asked(request_)) == (code, cause)
 
 
 def test_an_ev_error_is_told_once_and_again_when_it_changes() -> None:
@@ -266,14 +286,14 @@ def test_an_ev_error_is_told_once_and_again_when_it_changes() -> None:
         error.NO_ERROR,
         error.NoData,
     ):
-        session, events = setup.note_status(status(code), session, at())
+        session, events = note_status(status(code), session, AT)
         codes += [event.code for event in events if isinstance(event, EvErrorReported)]
     assert codes == ["FAILED_EVShiftPosition", "NoData"]
 
 
 def test_a_new_state_of_charge_is_told() -> None:
-    session = accepted(setup.charge_parameter_discovery(discovery(), SESSION, at())).session
-    session, events = setup.note_status(status(soc=56), session, at())
+    session = accepted(asked(discovery())).session
+    session, events = note_status(status(soc=56), session, AT)
     (event,) = events
     assert isinstance(event, EvParametersTold) and event.parameters.soc_percent == 56
-    assert setup.note_status(status(soc=56), session, at())[1] == ()
+    assert note_status(status(soc=56), session, AT)[1] == ()

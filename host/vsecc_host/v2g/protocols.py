@@ -1,0 +1,37 @@
+"""The protocols a car may choose in the handshake."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from vsecc_host.v2g.config import V2gConfig
+from vsecc_host.v2g.dc.dialogue import DcDialogue
+from vsecc_host.v2g.dc.memory import SessionMemory
+from vsecc_host.v2g.dc.protocol import DcProtocol
+from vsecc_host.v2g.dc.session import Manners
+from vsecc_host.v2g.dialogue import Dialogue
+from vsecc_host.v2g.din70121 import protocol as din
+from vsecc_host.v2g.exi import Protocol
+
+
+class Spoken(NamedTuple):
+    """Codec, dialogue and manners of one protocol."""
+
+    codec: Protocol
+    dc: DcProtocol
+    manners: Manners
+
+
+PROTOCOLS = {
+    "din": Spoken(Protocol.DIN, din.DIN, din.MANNERS),
+}
+
+
+def begin(
+    spoken: Spoken, evse_id: int, session_id: bytes, config: V2gConfig, memory: SessionMemory
+) -> Dialogue:
+    """The SECC's half of a session in this protocol."""
+    manners = spoken.manners._replace(
+        energy_mode=config.din_charging_mode, renegotiate_share=config.renegotiate_share
+    )
+    return DcDialogue(spoken.dc, evse_id=evse_id, session_id=session_id, manners=manners, memory=memory)
