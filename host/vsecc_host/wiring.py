@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import PackageNotFoundError, version
 from math import inf
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from vsecc_host.mcu_link.config import McuLinkConfig
@@ -11,7 +12,7 @@ from vsecc_host.power.config import PowerConfig
 from vsecc_host.settings.store import Settings
 from vsecc_host.station.config import EvseConfig
 from vsecc_host.station.inputs import EmergencyInput
-from vsecc_host.v2g.config import V2gConfig
+from vsecc_host.v2g.config import TlsConfig, TlsPolicy, V2gConfig
 
 
 def software_version() -> str:
@@ -77,6 +78,20 @@ def v2g_config(settings: Settings, evse: int) -> V2gConfig:
     return V2gConfig(
         endpoint=urlunsplit(url._replace(query="")),
         protocols=settings.members("ChargingCommunicationCtrlr", "Protocols"),
+        tls=tls_config(settings),
+    )
+
+
+def tls_config(settings: Settings) -> TlsConfig:
+    """Whether cars get TLS, and with which files; the chain may be given as the folder of both."""
+    chain = Path(settings.text("ISO15118Ctrlr", "TlsCertificateChain"))
+    if chain.is_dir() and chain.name:
+        chain /= "chain.pem"
+    key = settings.text("ISO15118Ctrlr", "TlsPrivateKey")
+    return TlsConfig(
+        policy=TlsPolicy(settings.text("ISO15118Ctrlr", "TlsPolicy")),
+        chain=chain,
+        key=Path(key) if key else chain.parent / "key.pem",
     )
 
 

@@ -13,6 +13,7 @@ _power = partial(Variable, component="PowerElectronics", scope=Scope.EVSE, acts=
 _simulated = partial(
     Variable, component="SimulatedPower", scope=Scope.EVSE, acts=Acts.RESTART, kind=Kind.DECIMAL, minimum=0.0
 )
+_tls = partial(Variable, component="ISO15118Ctrlr", acts=Acts.RESTART)
 _cable = partial(
     Variable, component="Cable", scope=Scope.EVSE, acts=Acts.NEXT_SESSION, kind=Kind.DECIMAL, minimum=0.0
 )
@@ -144,6 +145,25 @@ _CARS = (
         maximum=3600.0,
         unit="s",
         description="Pause between two sessions of one plug-in",
+    ),
+    _tls(
+        variable="TlsPolicy",
+        kind=Kind.OPTION,
+        default="off",
+        allowed=("off", "offer", "require"),
+        description="TLS towards cars: never, for those that ask, for all (then DIN is impossible)",
+    ),
+    _tls(
+        variable="TlsCertificateChain",
+        kind=Kind.TEXT,
+        default="",
+        description="PEM file, leaf first, or the folder of chain.pem and key.pem; changed files act at once",
+    ),
+    _tls(
+        variable="TlsPrivateKey",
+        kind=Kind.TEXT,
+        default="",
+        description="PEM file with the key of the leaf; empty: key.pem beside the chain",
     ),
     Variable(
         component="Connector",

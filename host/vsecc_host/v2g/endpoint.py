@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import socket
 import struct
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from ipaddress import IPv6Address
@@ -40,6 +39,12 @@ class Endpoint:
     scope_id: int
     interface: str
     sdp_address: tuple[str, int]
+    tls_listener: socket.socket | None = None
+
+    @property
+    def tls_port(self) -> int | None:
+        """The port TLS is spoken on; None without TLS."""
+        return self.tls_listener.getsockname()[1] if self.tls_listener is not None else None
 
     def accepts(self, source: Address) -> bool:
         """Link-local sources on the modem's interface only; on loopback everybody."""
@@ -59,9 +64,11 @@ class Endpoint:
         return index == self.scope_id and IPv6Address(address).packed == self.address
 
     def close(self) -> None:
-        """Close both sockets."""
+        """Close every socket."""
         self.listener.close()
         self.discovery.close()
+        if self.tls_listener is not None:
+            self.tls_listener.close()
 
 
 def interface_of(url: str) -> str:
@@ -74,9 +81,9 @@ def interface_of(url: str) -> str:
     return parts.netloc
 
 
-def open_endpoint(interface: str) -> Endpoint:
+def open_endpoint(interface: str, *, tls: bool = False) -> Endpoint:
     """Listening sockets on the interface, on loopback without one; OSError when it cannot be used (yet)."""
-    return _open_interface(interface) if interface else _open_loopback()
+    return _open_interface(interface, tls) if interface else _open_loopback(tls)
 
 
 def sdp_address(interface: str) -> tuple[str, int]:
@@ -99,11 +106,12 @@ def link_local_address(interface: str, table: Path = Path("/proc/net/if_inet6"))
     raise OSError(errno.EADDRNOTAVAIL, f"interface {interface} has no usable link-local address")
 
 
-def _open_interface(name: str) -> Endpoint:
+def _open_interface(name: str, tls: bool) -> Endpoint:
     address = link_local_address(name)
     scope_id = socket.if_nametoindex(name)
     with ExitStack() as opened:
-        listener = _listen(socket.AF_INET6, lambda port: (address, port, 0, scope_id), opened)
+        listener = _listen(socket.AF_INET6, address, scope_id, opened)
+        tls_listener = _listen(socket.AF_INET6, address, scope_id, opened) if tls else None
         discovery = opened.enter_context(_socket(socket.AF_INET6, socket.SOCK_DGRAM))
         # Bound to group and interface: the kernel itself keeps other interfaces' requests away.
         discovery.bind((sdp.MULTICAST_GROUP, sdp.PORT, 0, scope_id))
@@ -118,19 +126,21 @@ def _open_interface(name: str) -> Endpoint:
         scope_id=scope_id,
         interface=name,
         sdp_address=sdp_address(name),
+        tls_listener=tls_listener,
     )
 
 
-def _open_loopback() -> Endpoint:
+def _open_loopback(tls: bool) -> Endpoint:
     try:
-        return _open_local(socket.AF_INET6, "::1")
+        return _open_local(socket.AF_INET6, "::1", tls)
     except OSError:
-        return _open_local(socket.AF_INET, "127.0.0.1")  # containers without IPv6
+        return _open_local(socket.AF_INET, "127.0.0.1", tls)  # containers without IPv6
 
 
-def _open_local(family: socket.AddressFamily, host: str) -> Endpoint:
+def _open_local(family: socket.AddressFamily, host: str, tls: bool) -> Endpoint:
     with ExitStack() as opened:
-        listener = _listen(family, lambda port: (host, port), opened)
+        listener = _listen(family, host, 0, opened)
+        tls_listener = _listen(family, host, 0, opened) if tls else None
         discovery = opened.enter_context(_socket(family, socket.SOCK_DGRAM))
         discovery.bind((host, 0))
         opened.pop_all()
@@ -143,6 +153,7 @@ def _open_local(family: socket.AddressFamily, host: str) -> Endpoint:
         scope_id=0,
         interface="",
         sdp_address=(host, discovery.getsockname()[1]),
+        tls_listener=tls_listener,
     )
 
 
@@ -153,15 +164,14 @@ def _socket(family: socket.AddressFamily, kind: socket.SocketKind) -> socket.soc
     return made
 
 
-def _listen(
-    family: socket.AddressFamily, address: Callable[[int], Address], opened: ExitStack
-) -> socket.socket:
+def _listen(family: socket.AddressFamily, host: str, scope_id: int, opened: ExitStack) -> socket.socket:
     """A listening socket on a port of our own choice."""
     listener = opened.enter_context(_socket(family, socket.SOCK_STREAM))
     choice = SystemRandom()
     for attempt in range(_PORT_ATTEMPTS):
         try:
-            listener.bind(address(choice.randint(FIRST_PORT, LAST_PORT)))
+            port = choice.randint(FIRST_PORT, LAST_PORT)
+            listener.bind((host, port, 0, scope_id) if scope_id else (host, port))
             break
         except OSError as error:
             if error.errno != errno.EADDRINUSE or attempt == _PORT_ATTEMPTS - 1:

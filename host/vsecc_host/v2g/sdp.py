@@ -77,6 +77,11 @@ def decode_response(datagram: bytes) -> SdpResponse | None:
     return SdpResponse(payload[:16], int.from_bytes(payload[16:18], "big"), Security(payload[18]))
 
 
-def answer_security(request: SdpRequest, *, tls: bool) -> Security:
-    """Our decision: TLS only where both want it; a car that insists on TLS stays away by itself."""
-    return Security.TLS if tls and request.security is Security.TLS else Security.NONE
+def answer_security(request: SdpRequest, *, required: bool, ready: bool) -> Security | None:
+    """Our decision; None, silence, where TLS is required and not ready: no answer could lead to a session.
+
+    A car that insists on TLS, or that cannot, stays away by itself.
+    """
+    if required:
+        return Security.TLS if ready else None
+    return Security.TLS if ready and request.security is Security.TLS else Security.NONE

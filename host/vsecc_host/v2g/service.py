@@ -12,10 +12,13 @@ from vsecc_host.runtime.trace import Trace
 from vsecc_host.station.events import StationEvent, V2gSessionEnded, V2gSessionStarted
 from vsecc_host.station.values import Cause, EvseView
 from vsecc_host.v2g import sdp
-from vsecc_host.v2g.config import V2gConfig
+from vsecc_host.v2g.config import TlsPolicy, V2gConfig
 from vsecc_host.v2g.endpoint import Address, Endpoint, interface_of, open_endpoint, sdp_address
 from vsecc_host.v2g.exi import Protocol, warm_up
-from vsecc_host.v2g.machine import V2gConnection
+from vsecc_host.v2g.machine import FIRST_MESSAGE_S, V2gConnection
+from vsecc_host.v2g.tls import SETUP_S, TlsChannel
+from vsecc_host.v2g.tls_gate import TlsGate
+from vsecc_host.v2g.tls_link import TlsCarLink
 from vsecc_host.v2g.transports import CarLink, Discovery
 
 __all__ = ["V2gConfig", "V2gService"]
@@ -54,19 +57,20 @@ class V2gService:
         self.view: EvseView | None = None
         self._url = endpoint if endpoint is not None else config.endpoint
         self._endpoint: Endpoint | None = None
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
         self._discovery: asyncio.DatagramTransport | None = None
         self._accepted = False
         self._started = False  # a session runs
         self._car: CarLink | None = None
         self._links: set[CarLink] = set()  # admitted and not closed yet
         self._interface = ""
+        self._tls = TlsGate(evse_id, config)
         self._watcher: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listen, then answer discovery; EndpointError for a wrong URL, an absent interface is waited for."""
         self._interface = interface_of(self._url)
-        await asyncio.get_running_loop().run_in_executor(None, _warm_up)
+        await asyncio.get_running_loop().run_in_executor(None, self._prepare)
         try:
             await self._open()
         except OSError as error:
@@ -75,6 +79,11 @@ class V2gService:
             logger.warning("EVSE %d: V2G waits for its interface: %s", self.evse_id, error)
         if self._interface:
             self._watcher = asyncio.get_running_loop().create_task(self._watch())
+
+    def _prepare(self) -> None:
+        """In a thread: reading certificates the first time takes as long as building the codecs."""
+        _warm_up()
+        self._tls.ready()
 
     async def stop(self) -> None:
         """End what runs and close every socket."""
@@ -87,23 +96,33 @@ class V2gService:
     async def _open(self) -> None:
         loop = asyncio.get_running_loop()
         with ExitStack() as opened:
-            endpoint = open_endpoint(self._interface)
+            endpoint = open_endpoint(self._interface, tls=self._tls.open)
             opened.callback(endpoint.close)
-            self._server = await loop.create_server(lambda: CarLink(self), sock=endpoint.listener)
+            servers = [await loop.create_server(lambda: CarLink(self), sock=endpoint.listener)]
+            opened.callback(servers[0].close)
+            if endpoint.tls_listener is not None:
+                servers.append(await loop.create_server(lambda: TlsCarLink(self), sock=endpoint.tls_listener))
+                opened.callback(servers[1].close)
             self._discovery, _ = await loop.create_datagram_endpoint(
                 lambda: Discovery(self), sock=endpoint.discovery
             )
             opened.pop_all()
-        self._endpoint = endpoint
-        logger.info("EVSE %d: V2G on %s, TCP port %d", self.evse_id, self._url, endpoint.port)
+        self._endpoint, self._servers = endpoint, servers
+        logger.info(
+            "EVSE %d: V2G on %s, port %d, TLS port %s",
+            self.evse_id,
+            self._url,
+            endpoint.port,
+            endpoint.tls_port,
+        )
 
     def _close(self, cause: Cause) -> None:
         if self._car is not None:
             self._car.end(cause)
         if self._discovery is not None:
             self._discovery.close()
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for car in list(self._links):
             car.abort()
         self._endpoint = None
@@ -130,16 +149,23 @@ class V2gService:
 
     @property
     def tcp_port(self) -> int | None:
-        """The port told in the SDP response; None while the interface is absent."""
+        """The port for plain TCP; None while the interface is absent."""
         return self._endpoint.port if self._endpoint is not None else None
 
     @property
+    def tls_port(self) -> int | None:
+        """The port for TLS; None while the interface is absent, and without TLS."""
+        return self._endpoint.tls_port if self._endpoint is not None else None
+
+    @property
     def state_name(self) -> str:
-        """For displays: "no interface", "closed", "listening" or the state of the session."""
+        """For displays: what is missing ("no ..."), "closed", "listening" or the state of the session."""
         if self._car is not None:
             return self._car.state_name
         if self._endpoint is None:
             return "no interface"
+        if self._tls.blocked:
+            return "no certificate"
         return "listening" if self._accepted else "closed"
 
     def update(self, view: EvseView) -> None:
@@ -167,14 +193,16 @@ class V2gService:
         request = sdp.decode_request(datagram)
         if request is None:
             return None
+        security = self._tls.answer(request)
+        if security is None:
+            return None
+        port = endpoint.tls_port if security is sdp.Security.TLS else endpoint.port
+        assert port is not None, "TLS is answered only where its port is open"
         cause = self.trace.new_cause()
-        response = sdp.SdpResponse(endpoint.address, endpoint.port, sdp.answer_security(request, tls=False))
-        answer = sdp.encode_response(response)
+        answer = sdp.encode_response(sdp.SdpResponse(endpoint.address, port, security))
         self.trace.frame(layer="sdp", direction="rx", raw=datagram, cause=cause, evse_id=self.evse_id)
         self.trace.frame(layer="sdp", direction="tx", raw=answer, cause=cause, evse_id=self.evse_id)
-        logger.debug(
-            "EVSE %d: SDP %s from %s, answered port %d", self.evse_id, request, source, endpoint.port
-        )
+        logger.debug("EVSE %d: SDP %s from %s, answered port %d", self.evse_id, request, source, port)
         return answer
 
     def admit(self, car: CarLink, source: Address) -> V2gConnection | None:
@@ -185,6 +213,9 @@ class V2gService:
             or self._endpoint is None
             or not self._endpoint.accepts(source)
         ):
+            return None
+        if not car.tls and self.config.tls.policy is TlsPolicy.REQUIRE:
+            logger.info("EVSE %d: connection without TLS from %s refused", self.evse_id, source)
             return None
         if self._car is not None:
             if self._car.open:
@@ -197,10 +228,15 @@ class V2gService:
             evse_id=self.evse_id,
             view=self.view,
             now=asyncio.get_running_loop().time(),
-            protocols=self.config.protocols,
+            protocols=self.config.offered(tls=car.tls),
             session_ids=new_session_id,
             frame_seen=car.frame_seen,
+            first_message_s=SETUP_S if car.tls else FIRST_MESSAGE_S,
         )
+
+    def tls_channel(self) -> TlsChannel | None:
+        """For a new TLS connection; None while our certificate cannot be used."""
+        return self._tls.channel()
 
     def tell(self, event: StationEvent, cause: int) -> None:
         """Pass an event on; the station may accept again while it hears of an end."""

@@ -14,11 +14,13 @@ from vsecc_host.station.values import Cause, EvseView
 from vsecc_host.v2g import v2gtp
 from vsecc_host.v2g.endpoint import Address
 from vsecc_host.v2g.machine import V2gConnection
+from vsecc_host.v2g.tls import TlsChannel
 
 logger = logging.getLogger(__name__)
 
 READ_SIZE = 4096  # bytes per turn of the loop: bounds how long one chatty client can hold it
 WRITE_LIMIT = 16_384  # bytes a client may leave unread; answers are below 100 bytes, so this one never reads
+TLS_HANDSHAKE = b"\x16\x03"  # first bytes of every TLS connection
 
 
 class Host(Protocol):
@@ -26,6 +28,9 @@ class Host(Protocol):
 
     evse_id: int
     trace: Trace
+
+    def tls_channel(self) -> TlsChannel | None:
+        """For a new TLS connection; None while our certificate cannot be used."""
 
     def discover(self, datagram: bytes, source: Address) -> bytes | None:
         """The answer to a datagram, None for silence."""
@@ -71,6 +76,8 @@ class Discovery(asyncio.DatagramProtocol):
 class CarLink(asyncio.BufferedProtocol):
     """One TCP connection: bytes and timers to the machine, answers out first, then events, one cause id."""
 
+    tls = False
+
     def __init__(self, service: Host) -> None:
         self._service = service
         self._buffer = bytearray(READ_SIZE)
@@ -79,6 +86,7 @@ class CarLink(asyncio.BufferedProtocol):
         self._machine: V2gConnection | None = None
         self._pump: Pump | None = None
         self._cause = 0
+        self._fresh = True  # nothing arrived yet
 
     @property
     def open(self) -> bool:
@@ -112,7 +120,7 @@ class CarLink(asyncio.BufferedProtocol):
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes arrived."""
         if self._pump is not None:
-            self._pump.feed(bytes(self._buffer[:nbytes]))
+            self._arrived(bytes(self._buffer[:nbytes]))
 
     def eof_received(self) -> bool:
         """The EV closed its half; so do we."""
@@ -183,12 +191,34 @@ class CarLink(asyncio.BufferedProtocol):
         """As the machine."""
         return self._machine.take() if self._machine is not None else ([], b"")
 
+    def _arrived(self, data: bytes) -> None:
+        if self._fresh and data.startswith(TLS_HANDSHAKE):
+            self._give_up("a TLS client hello on the port for plain TCP")
+        elif self._pump is not None:
+            self._pump.feed(data)
+        self._fresh = False
+
     def _write(self, data: bytes) -> None:
-        assert self._transport is not None
-        if self._transport.is_closing():
+        if self._transport is None or self._transport.is_closing():
             return
         for message in v2gtp.split(data):
-            self._transport.write(message)
+            self._send(message)
+
+    def _send(self, message: bytes) -> None:
+        assert self._transport is not None
+        self._transport.write(message)
+
+    def _hang_up(self) -> None:
+        assert self._transport is not None
+        self._transport.close()
+
+    def _give_up(self, reason: str) -> None:
+        """The car is not understood below the messages; what it was told already still leaves."""
+        if self._machine is None or self._pump is None:
+            return
+        logger.info("EVSE %d: connection closed: %s", self._service.evse_id, reason)
+        self._machine.close_requested(Cause.EV_PROTOCOL_ERROR, self._loop.time(), detail=reason)
+        self._pump.poke()
 
     def _deliver(self, event: StationEvent) -> None:
         self._service.tell(event, self._cause)
@@ -196,7 +226,7 @@ class CarLink(asyncio.BufferedProtocol):
     def _close_when_due(self) -> None:
         closing = self._machine.closing if self._machine is not None else None
         if closing is not None and closing <= self._loop.time() and self._transport is not None:
-            self._transport.close()
+            self._hang_up()
 
     def _poke_and_abort(self) -> None:
         if self._pump is not None:

@@ -64,14 +64,23 @@ def test_request_survives_the_round_trip(security: Security) -> None:
     assert decode_request(encode_request(security)) == SdpRequest(security)
 
 
+T, N = Security.TLS, Security.NONE
+
+
 @pytest.mark.parametrize(
-    ("asked", "tls", "answer"),
+    ("asked", "required", "ready", "answer"),
     [
-        (Security.NONE, False, Security.NONE),
-        (Security.TLS, False, Security.NONE),  # accepted by a Model X Plaid
-        (Security.NONE, True, Security.NONE),
-        (Security.TLS, True, Security.TLS),
+        (N, False, False, N),
+        (T, False, False, N),  # accepted by a Model X Plaid
+        (N, False, True, N),
+        (T, False, True, T),
+        (N, True, True, T),
+        (T, True, True, T),
+        (N, True, False, None),
+        (T, True, False, None),
     ],
 )
-def test_security_is_the_seccs_decision(asked: Security, tls: bool, answer: Security) -> None:
-    assert answer_security(SdpRequest(asked), tls=tls) is answer
+def test_security_is_the_seccs_decision(
+    asked: Security, required: bool, ready: bool, answer: Security | None
+) -> None:
+    assert answer_security(SdpRequest(asked), required=required, ready=ready) is answer
