@@ -7,9 +7,11 @@ from collections.abc import Callable, Collection
 from vsecc_host.station.events import StationEvent, V2gSessionEnded
 from vsecc_host.station.values import Cause, EvseView
 from vsecc_host.v2g import sap, v2gtp
+from vsecc_host.v2g.config import V2gConfig
+from vsecc_host.v2g.dc.memory import SessionMemory
 from vsecc_host.v2g.dialogue import Dialogue, Ending, Step
-from vsecc_host.v2g.din70121.dialogue import DinDialogue
 from vsecc_host.v2g.exi import DecodeError, Protocol, decode, encode
+from vsecc_host.v2g.protocols import PROTOCOLS, begin
 
 FIRST_MESSAGE_S = 5.0  # cars send 13..270 ms after connecting; a silent client must not block one
 EV_CLOSES_S = 5.0  # after the last answer the EV closes the connection; if it does not, we do
@@ -17,8 +19,6 @@ MAX_WAITING = 2 * v2gtp.MAX_PAYLOAD  # bytes a client may send ahead while its r
 
 FrameSeen = Callable[[str, bytes], None]  # direction "rx" or "tx", the whole V2GTP message
 SessionIds = Callable[[], bytes]
-
-_CODECS = {"din": Protocol.DIN}
 
 
 class V2gConnection:
@@ -32,6 +32,8 @@ class V2gConnection:
         now: float,
         protocols: Collection[str],
         session_ids: SessionIds,
+        config: V2gConfig | None = None,
+        memory: SessionMemory | None = None,
         frame_seen: FrameSeen = lambda direction, raw: None,
         first_message_s: float = FIRST_MESSAGE_S,
     ) -> None:
@@ -39,6 +41,8 @@ class V2gConnection:
         self._view = view
         self._protocols = protocols
         self._session_ids = session_ids
+        self._config = config or V2gConfig()
+        self._memory = memory or SessionMemory()
         self._frame_seen = frame_seen
         self._first_message_s = first_message_s
         self._framer = v2gtp.Framer()
@@ -165,8 +169,9 @@ class V2gConnection:
         if choice.protocol is None:
             self._give_up(f"no common protocol: {choice.offered}", now)
             return
-        self._codec = _CODECS[choice.protocol]
-        self._dialogue = DinDialogue(evse_id=self._evse_id, session_ids=self._session_ids)
+        spoken = PROTOCOLS[choice.protocol]
+        self._codec = spoken.codec
+        self._dialogue = begin(spoken, self._evse_id, self._session_ids(), self._config, self._memory)
 
     def _look_again(self, now: float) -> None:
         assert self._dialogue is not None, "only a dialogue makes a request wait"
