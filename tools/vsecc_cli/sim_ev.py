@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vsecc_cli.errors import CommandError
@@ -28,6 +29,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--connect", metavar="URL", help="iface://eth1 or sdp://[::1]:PORT")
     parser.add_argument("--profile", metavar="NAME", help="which real car to behave like, or a .toml file")
+    parser.add_argument("--protocol", metavar="din|iso2", help="offer this one, whatever the profile offers")
+    parser.add_argument("--v2g-root", metavar="FILE", help="V2G root certificate (PEM) the car trusts")
     parser.add_argument("--list", action="store_true", help="show the profiles")
     parser.add_argument("--soc", metavar="PERCENT", type=float, help="state of charge at the start")
     parser.add_argument("--target-soc", metavar="PERCENT", type=float, help="where it has enough")
@@ -53,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
 def _list() -> int:
     from vsecc_sim.ev.profiles import load_profile, profile_names
 
-    for name in profile_names():
+    for name in profile_names(None):
         profile = load_profile(name)
         print(f"{name:<14} {profile.what} (ends {profile.expected_end})")
     return 0
@@ -68,7 +71,12 @@ def _scenario(args: argparse.Namespace) -> Scenario:
         scenario = load_scenario(args.scenario, args.profile)
     else:
         scenario = parse_scenario({}, args.profile)
-    given = {"soc_percent": args.soc, "target_soc_percent": args.target_soc, "capacity_wh": args.capacity}
+    given = {
+        "protocol": args.protocol,
+        "soc_percent": args.soc,
+        "target_soc_percent": args.target_soc,
+        "capacity_wh": args.capacity,
+    }
     return replace(scenario, **{key: value for key, value in given.items() if value is not None})
 
 
@@ -77,20 +85,35 @@ async def _session(args: argparse.Namespace) -> EvResult:
 
     scenario = _scenario(args)
     screen = Screen(to_stderr=args.json)
-    car = EvSimulator.of_scenario(scenario, sdp=args.connect, on_progress=screen.show, seed=args.seed)
+    car = EvSimulator.of_scenario(
+        scenario, sdp=args.connect, on_progress=screen.show, seed=args.seed, v2g_root=args.v2g_root
+    )
     screen.say(f"{scenario.profile.name}: {scenario.profile.what}, SoC {car.soc_percent:.0f} %")
-    _later(scenario, car)
+    _later(scenario, car, screen)
     result = await car.run()
     screen.finish(result)
     return result
 
 
-def _later(scenario: Scenario, car: EvSimulator) -> None:
-    loop = asyncio.get_running_loop()
-    if scenario.stop_after_s is not None:
-        loop.call_later(scenario.stop_after_s, car.request_stop)
-    if scenario.unplug_after_s is not None:
-        loop.call_later(scenario.unplug_after_s, car.unplug)
+def _later(scenario: Scenario, car: EvSimulator, screen: Screen) -> None:
+    from vsecc_sim.ev.simulator import NotPossible
+
+    def attempt(verb: Callable[[], None]) -> None:
+        try:
+            verb()
+        except NotPossible as error:
+            screen.say(f"not done: {error}")
+
+    plan = (
+        (scenario.stop_after_s, car.request_stop),
+        (scenario.unplug_after_s, car.unplug),
+        (scenario.pause_after_s, car.pause),
+        (scenario.resume_after_s, car.resume),
+        (scenario.renegotiate_after_s, car.renegotiate),
+    )
+    for after_s, verb in plan:
+        if after_s is not None:
+            asyncio.get_running_loop().call_later(after_s, attempt, verb)
 
 
 class Screen:

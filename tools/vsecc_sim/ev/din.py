@@ -11,13 +11,13 @@ from typing import Any
 from vsecc_host.v2g.exi import DecodeError, Protocol, decode, encode
 from vsecc_host.v2g.exi import din70121 as din
 from vsecc_host.v2g.physical import amount
-from vsecc_sim.ev.profiles import Messages, Profile
+from vsecc_sim.ev.dialect import whole
+from vsecc_sim.ev.profiles import NAMESPACES, Messages, Profile
 from vsecc_sim.ev.values import Answer, BadAnswer, EvseState, Intent, Step
 
-NAMESPACE = "urn:din:70121:2012:MsgDef"
+NAMESPACE = NAMESPACES["din"]
 CHARGE_SERVICE_ID = 1
 
-_SHORT = 32767
 _TIME_STEP_S = 60.0  # cars tell the remaining time in whole minutes
 
 _STATE = {
@@ -33,14 +33,17 @@ _STATE = {
 
 def physical(value: float, multiplier: int, unit: din.UnitSymbol) -> din.PhysicalValue:
     """A physical value with the profile's multiplier, clamped to a short."""
-    number = round(value / 10.0**multiplier)
-    return din.PhysicalValue(multiplier, max(-_SHORT, min(_SHORT, number)), unit)
+    return din.PhysicalValue(multiplier, whole(value, multiplier), unit)
 
 
 class DinDialect:
     """Builds requests and reads responses for one profile."""
 
+    name = "din"
+    title = "DIN SPEC 70121"
     namespace = NAMESPACE
+    slow_steps = frozenset[Step]()
+    knows_pause = False
 
     def __init__(self, profile: Profile, evccid: bytes) -> None:
         self._profile = profile

@@ -30,6 +30,11 @@ class Line(asyncio.Protocol):
         self._grace_until: float | None = None
         self.ended: asyncio.Future[Ended] = self._loop.create_future()
 
+    @property
+    def machine(self) -> EvMachine:
+        """What it drives."""
+        return self._machine
+
     # --- asyncio ---------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

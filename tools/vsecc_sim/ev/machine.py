@@ -1,34 +1,23 @@
 """The car's half of a V2G session: asks, waits, thinks, gives up. Sans-I/O, time is an argument.
 
-Handshake and order are common; the messages are those of a dialect (`din.DinDialect`).
+Order and timing are common; the messages are those of the dialect the handshake agrees on.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
-from typing import Protocol as Interface
 
-from vsecc_host.v2g import exi, v2gtp
-from vsecc_host.v2g.exi import app_protocol
+from vsecc_host.v2g import v2gtp
+from vsecc_sim.ev import handshake
 from vsecc_sim.ev import values as v
+from vsecc_sim.ev.dialect import Dialect
 from vsecc_sim.ev.memory import Memory
-from vsecc_sim.ev.misbehave import Act, Do, Script
+from vsecc_sim.ev.misbehave import Act, Do, Script, exceed, falsify
 from vsecc_sim.ev.profiles import Profile
 from vsecc_sim.ev.rules import PHASE, Verdict, fail, judge
 
 _LEAST_THINK_S = 0.001
-
-
-class Dialect(Interface):
-    """One V2G protocol from the car's side."""
-
-    namespace: str
-
-    def request(self, step: v.Step, intent: v.Intent) -> bytes:
-        """EXI of the request of `step`."""
-
-    def answer(self, step: v.Step, payload: bytes) -> v.Answer:
-        """The response to `step`; BadAnswer when it is not that."""
 
 
 class EvMachine:
@@ -37,7 +26,7 @@ class EvMachine:
     def __init__(
         self,
         profile: Profile,
-        dialect: Dialect,
+        dialects: Sequence[Dialect],
         memory: Memory,
         *,
         random: Random,
@@ -45,10 +34,12 @@ class EvMachine:
         setup_by: float,
     ) -> None:
         self._profile = profile
-        self._dialect = dialect
+        self._dialects = dialects
+        self._dialect: Dialect | None = None  # until the handshake agrees on one
         self.memory = memory
         self._random = random
         self._script = script or Script()
+        self._excess: Act | None = None
         self._setup_by: float | None = setup_by
         self._framer = v2gtp.Framer()
         self.step = v.Step.HANDSHAKE
@@ -65,6 +56,11 @@ class EvMachine:
         """An answer is due: the deadline is the charger's, not a thinking time."""
         return self._sent_at is not None
 
+    @property
+    def protocol(self) -> str:
+        """What the handshake agreed on, empty before."""
+        return self._dialect.name if self._dialect else ""
+
     # --- inputs ----------------------------------------------------------------------------------------
 
     def start(self, now: float) -> None:
@@ -77,8 +73,19 @@ class EvMachine:
 
     def stop(self, end: v.EvEnd) -> None:
         """Somebody wants the session to end in an orderly way."""
-        if self.memory.wish is None:
+        if self.memory.wish in (None, v.EvEnd.PAUSED):
             self.memory.wish = end
+
+    def pause(self) -> None:
+        """End in an orderly way as soon as energy flows, to go on later; NotPossible."""
+        self._needs_newer("pause")
+        if self.memory.wish is None:
+            self.memory.wish = v.EvEnd.PAUSED
+
+    def renegotiate(self) -> None:
+        """Ask for new parameters and a new schedule as soon as energy flows; NotPossible."""
+        self._needs_newer("renegotiation")
+        self.memory.new_parameters = True
 
     def abort(self, end: v.EvEnd, detail: str, now: float) -> None:
         """End at once, without another word."""
@@ -103,6 +110,12 @@ class EvMachine:
             self._finish(now, reset=False)
         else:
             self.abort(v.EvEnd.CONNECTION_LOST, f"at {self.step}", now)
+
+    def _needs_newer(self, what: str) -> None:
+        if self._dialect is None:
+            raise v.NotPossible(f"no {what} before a protocol is agreed on")
+        if not self._dialect.knows_pause:
+            raise v.NotPossible(f"{self._dialect.title} knows no {what}")
 
     def next_deadline(self) -> float | None:
         """When `tick` is wanted."""
@@ -155,6 +168,8 @@ class EvMachine:
         if act.do is Do.STALL:
             self._send_at = None if act.for_s is None else now + act.for_s
         elif act.do is Do.SKIP and act.to is not None:
+            if self.step is v.Step.HANDSHAKE:
+                self._dialect = self._preferred()
             self.step = act.to
             self._send_at = now
         else:
@@ -168,33 +183,34 @@ class EvMachine:
         for act in acts:
             if act.do is Do.GARBAGE:
                 return bytes.fromhex(act.hex)
-            if act.do is Do.WRONG_SESSION_ID:
-                intent = intent._replace(session_id=bytes(byte ^ 0xFF for byte in intent.session_id))
+            intent = falsify(intent, act)
+            if act.do is Do.BEYOND:
+                self._excess = act
             elif act.do is Do.TWICE:
                 twice = 2
             elif act.do is Do.ONE_BYTE:
                 self._events.append(v.Trickle(act.interval_s))
             elif act.do is Do.NEVER_READ:
                 self._events.append(v.StopReading())
-        payload = (
-            self._handshake() if self.step is v.Step.HANDSHAKE else self._dialect.request(self.step, intent)
-        )
+        if self._excess is not None:
+            intent = exceed(intent, self._excess)
+        if self._dialect is None:
+            payload = handshake.request(self._profile.handshake)
+        else:
+            payload = self._dialect.request(self.step, intent)
         return v2gtp.pack(v2gtp.PayloadType.EXI, payload) * twice
 
-    def _handshake(self) -> bytes:
-        entries = []
-        for entry in self._profile.handshake:
-            major, minor = entry.version.split(".")
-            entries.append(
-                app_protocol.AppProtocol(
-                    entry.namespace, int(major), int(minor), entry.schema_id, entry.priority
-                )
-            )
-        return exi.encode(exi.Protocol.SAP, app_protocol.SupportedAppProtocolReq(tuple(entries)))
+    def _preferred(self) -> Dialect:
+        """What this car would speak if it had its way."""
+        priority = {entry.namespace: entry.priority for entry in self._profile.handshake}
+        return min(self._dialects, key=lambda one: priority.get(one.namespace, len(priority) + 20))
 
     def _message_timeout_s(self) -> float:
         patience = self._profile.patience
-        return patience.current_demand_s if self.step is v.Step.CURRENT_DEMAND else patience.message_s
+        if self.step is v.Step.CURRENT_DEMAND:
+            return patience.current_demand_s
+        slow = self._dialect is not None and self.step in self._dialect.slow_steps
+        return max(patience.slow_message_s, patience.message_s) if slow else patience.message_s
 
     def _enter_phase(self, now: float) -> None:
         phase = PHASE.get(self.step, self._phase)
@@ -222,24 +238,15 @@ class EvMachine:
         self._follow(judge(self.memory, self.step, answer, now), now)
 
     def _read(self, payload: bytes) -> v.Answer:
-        if self.step is not v.Step.HANDSHAKE:
+        if self._dialect is not None:
             return self._dialect.answer(self.step, payload)
-        try:
-            message = exi.decode(exi.Protocol.SAP, payload)
-        except exi.DecodeError as error:
-            raise v.BadAnswer(f"not decodable: {error}") from error
-        if not isinstance(message, app_protocol.SupportedAppProtocolRes):
-            raise v.BadAnswer("a request")
-        return self._read_choice(message)
-
-    def _read_choice(self, message: app_protocol.SupportedAppProtocolRes) -> v.Answer:
-        """The dialect must have been chosen: this car speaks no other."""
-        code = app_protocol.ResponseCode(message.response_code)
-        wanted = [x.schema_id for x in self._profile.handshake if x.namespace == self._dialect.namespace]
-        if code is app_protocol.ResponseCode.Failed_NoNegotiation or message.schema_id not in wanted:
-            fail(self.memory, v.EvEnd.NO_COMMON_PROTOCOL, f"{code.name}, schema id {message.schema_id}")
-            return v.Answer("supportedAppProtocolRes", ok=False, code=code.name)
-        return v.Answer("supportedAppProtocolRes", ok=True, code=code.name)
+        choice = handshake.read(payload, self._profile.handshake)
+        spoken = [one for one in self._dialects if one.namespace == choice.namespace]
+        if not spoken:
+            fail(self.memory, v.EvEnd.NO_COMMON_PROTOCOL, choice.detail)
+            return v.Answer("supportedAppProtocolRes", ok=False, code=choice.code)
+        self._dialect = spoken[0]
+        return v.Answer("supportedAppProtocolRes", ok=True, code=choice.code)
 
     def _follow(self, verdict: Verdict, now: float) -> None:
         self._events.extend(verdict.events)

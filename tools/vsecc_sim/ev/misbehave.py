@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from vsecc_sim.ev.profiles import ProfileError
-from vsecc_sim.ev.values import Step
+from vsecc_sim.ev.values import Intent, Step
 
 
 class Do(StrEnum):
@@ -17,6 +17,8 @@ class Do(StrEnum):
     STALL = "stall"  # say nothing for `for_s`, for good without it
     SKIP = "skip"  # go to step `to` instead
     WRONG_SESSION_ID = "wrong_session_id"
+    WRONG_SCHEDULE = "wrong_schedule"  # a schedule nobody offered (ISO 15118-2)
+    BEYOND = "beyond"  # from here on ask for `current_a`, `voltage_v` or `power_w`, whatever the limits
     GARBAGE = "garbage"  # send `hex` instead of the request, by default a frame of nonsense EXI
     TWICE = "twice"  # send the request two times at once
     DISCONNECT = "disconnect"  # close TCP, by RST when `reset`
@@ -39,6 +41,9 @@ class Act:
     hex: str = GARBAGE_FRAME
     reset: bool = False
     interval_s: float = 0.01
+    current_a: float | None = None
+    voltage_v: float | None = None
+    power_w: float | None = None
 
 
 class Script:
@@ -52,6 +57,28 @@ class Script:
         due = [act for act in self._acts if act.at is step and act.nth == nth]
         self._acts = [act for act in self._acts if act not in due]
         return due
+
+
+def falsify(intent: Intent, act: Act) -> Intent:
+    """What one request says wrongly."""
+    if act.do is Do.WRONG_SESSION_ID:
+        return intent._replace(session_id=bytes(byte ^ 0xFF for byte in intent.session_id))
+    if act.do is Do.WRONG_SCHEDULE:
+        return intent._replace(schedule_id=intent.schedule_id % 255 + 1)
+    return intent
+
+
+def exceed(intent: Intent, act: Act) -> Intent:
+    """Targets as the scenario wants them; a car that wants no current keeps that wish."""
+    if act.voltage_v is not None and intent.target_voltage_v > 0:
+        intent = intent._replace(target_voltage_v=act.voltage_v)
+    current_a = act.current_a
+    if act.power_w is not None:
+        intent = intent._replace(plan=tuple((start_s, act.power_w) for start_s, _ in intent.plan))
+        current_a = act.power_w / max(1.0, intent.target_voltage_v)
+    if current_a is not None and intent.target_current_a > 0:
+        intent = intent._replace(target_current_a=current_a)
+    return intent
 
 
 def parse_acts(entries: Iterable[Mapping[str, Any]]) -> tuple[Act, ...]:
@@ -69,5 +96,7 @@ def parse_acts(entries: Iterable[Mapping[str, Any]]) -> tuple[Act, ...]:
             raise ProfileError(f"misbehave {number}: {error}") from None
         if act.do is Do.SKIP and act.to is None:
             raise ProfileError(f"misbehave {number}: skip needs to")
+        if act.do is Do.BEYOND and act.current_a is act.voltage_v is act.power_w is None:
+            raise ProfileError(f"misbehave {number}: beyond needs current_a, voltage_v or power_w")
         acts.append(act)
     return tuple(acts)

@@ -42,6 +42,8 @@ class EvResult:
     answers: dict[str, list[float]]  # response times in ms by response
     errors: tuple[str, ...]
     rounds: int  # sessions tried
+    protocol: str = ""  # of the last session; empty: none agreed on
+    tls: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`, answers as figures."""

@@ -24,13 +24,15 @@ PHASE = {
     v.Step.SESSION_STOP: v.EvPhase.STOPPING,
 }
 
-ORDERLY = (v.EvEnd.CHARGED, v.EvEnd.STOPPED_BY_DRIVER, v.EvEnd.STOPPED_BY_EVSE)
+ORDERLY = (v.EvEnd.CHARGED, v.EvEnd.STOPPED_BY_DRIVER, v.EvEnd.STOPPED_BY_EVSE, v.EvEnd.PAUSED)
 
 _SETUP = (
     v.Step.SESSION_SETUP,
     v.Step.SERVICE_DISCOVERY,
+    v.Step.SERVICE_DETAIL,
     v.Step.PAYMENT_SELECTION,
     v.Step.AUTHORIZATION,
+    v.Step.RENEGOTIATE,
     v.Step.CHARGE_PARAMETERS,
 )
 _BEFORE_POWER = (v.Step.CABLE_CHECK, v.Step.PRE_CHARGE)
@@ -61,8 +63,9 @@ def judge(memory: Memory, step: v.Step, answer: v.Answer, now: float) -> Verdict
         return verdict._replace(events=(v.ContactorWanted(False), *verdict.events), wait_s=0.0)
     if memory.end in (None, v.EvEnd.CHARGED) and answer.state is v.EvseState.SHUTDOWN and step in _WAYS_OUT:
         return leave(memory, step, v.EvEnd.STOPPED_BY_EVSE, answer.name)._replace(habit="stop")
-    if memory.end is None and memory.wish is not None and step in (*_SETUP, *_BEFORE_POWER):
-        return leave(memory, step, memory.wish, "")
+    wish = memory.wish if memory.wish is not v.EvEnd.PAUSED else None  # a pause waits until energy flows
+    if memory.end is None and wish is not None and step in (*_SETUP, *_BEFORE_POWER):
+        return leave(memory, step, wish, "")
     return _RULES[step](memory, answer, now)
 
 
@@ -94,6 +97,8 @@ def _handshake(memory: Memory, answer: v.Answer, now: float) -> Verdict:
 def _session_setup(memory: Memory, answer: v.Answer, now: float) -> Verdict:
     if not 1 <= len(memory.session_id) <= 8 or not any(memory.session_id):
         return fail(memory, v.EvEnd.PROTOCOL_ERROR, f"session id {memory.session_id.hex()!r} given")
+    if answer.joined and memory.session_id != memory.old_session_id:
+        return fail(memory, v.EvEnd.PROTOCOL_ERROR, f"{answer.code}, but it is no session of ours")
     return Verdict(v.Step.SERVICE_DISCOVERY)
 
 
@@ -102,7 +107,14 @@ def _service_discovery(memory: Memory, answer: v.Answer, now: float) -> Verdict:
         return leave(
             memory, v.Step.SERVICE_DISCOVERY, v.EvEnd.SERVICE_REFUSED, "no DC or no external payment"
         )
-    return Verdict(v.Step.PAYMENT_SELECTION)
+    if memory.profile.messages.service_detail:
+        memory.services = list(answer.services)
+    return Verdict(v.Step.SERVICE_DETAIL if memory.services else v.Step.PAYMENT_SELECTION)
+
+
+def _service_detail(memory: Memory, answer: v.Answer, now: float) -> Verdict:
+    memory.services = memory.services[1:]
+    return Verdict(v.Step.SERVICE_DETAIL if memory.services else v.Step.PAYMENT_SELECTION)
 
 
 def _payment_selection(memory: Memory, answer: v.Answer, now: float) -> Verdict:
@@ -110,15 +122,42 @@ def _payment_selection(memory: Memory, answer: v.Answer, now: float) -> Verdict:
 
 
 def _authorization(memory: Memory, answer: v.Answer, now: float) -> Verdict:
+    if answer.for_customer:
+        return _for_customer(memory, now)
     return _ongoing(memory, v.Step.AUTHORIZATION, answer, now) or Verdict(v.Step.CHARGE_PARAMETERS)
 
 
+def _for_customer(memory: Memory, now: float) -> Verdict:
+    """Somebody has to show a card; that time does not count as the charger's."""
+    if memory.customer_since is None:
+        memory.customer_since = now
+    memory.customer_until = now
+    patience_s = memory.profile.patience.customer_s
+    if now - memory.customer_since >= patience_s:
+        return leave(
+            memory, v.Step.AUTHORIZATION, v.EvEnd.AUTHORIZATION_TIMEOUT, f"nobody for {patience_s:.0f} s"
+        )
+    return Verdict(v.Step.AUTHORIZATION)
+
+
 def _charge_parameters(memory: Memory, answer: v.Answer, now: float) -> Verdict:
+    _take_limits(memory, answer)
+    waiting = _ongoing(memory, v.Step.CHARGE_PARAMETERS, answer, now)
+    if waiting is not None:
+        return waiting
+    if answer.schedules:
+        memory.schedule, memory.schedule_since = answer.schedules[0], now
+    if memory.sent.get(v.Step.RENEGOTIATE) and memory.profile.checks.renegotiation == "short":
+        return Verdict(v.Step.POWER_ON)
+    # State C must stand when the cable check starts: the car locks and closes S2 before it asks.
+    return Verdict(v.Step.CABLE_CHECK, (v.PilotWanted("C"),))
+
+
+def _take_limits(memory: Memory, answer: v.Answer) -> None:
     if answer.max_current_a is not None:
         memory.max_current_a = answer.max_current_a
-    # State C must stand when the cable check starts: the car locks and closes S2 before it asks.
-    pilot = (v.PilotWanted("C"),)
-    return _ongoing(memory, v.Step.CHARGE_PARAMETERS, answer, now) or Verdict(v.Step.CABLE_CHECK, pilot)
+    if answer.max_power_w is not None:
+        memory.max_power_w = answer.max_power_w
 
 
 def _cable_check(memory: Memory, answer: v.Answer, now: float) -> Verdict:
@@ -151,24 +190,34 @@ def _power_on(memory: Memory, answer: v.Answer, now: float) -> Verdict:
 
 
 def _current_demand(memory: Memory, answer: v.Answer, now: float) -> Verdict:
-    if answer.max_current_a is not None:
-        memory.max_current_a = answer.max_current_a
+    _take_limits(memory, answer)
     if memory.winding_down_since is not None:
-        waited_s = now - memory.winding_down_since
-        done = memory.view.current_a <= SMALL_A or waited_s >= WIND_DOWN_S
-        return Verdict(v.Step.POWER_OFF if done else v.Step.CURRENT_DEMAND)
+        return _winding_down(memory, now)
     if _lacks_current(memory, now):
         return leave(
             memory, v.Step.CURRENT_DEMAND, v.EvEnd.NO_CURRENT, f"{memory.asked_current_a:.1f} A asked for"
         )
     end = memory.wish or (v.EvEnd.CHARGED if _charged(memory) else None)
-    if end is None:
+    if end is not None:
+        verdict = leave(memory, v.Step.CURRENT_DEMAND, end, "")
+    elif answer.renegotiate or memory.new_parameters:
+        verdict = Verdict(v.Step.RENEGOTIATE)
+    else:
         return Verdict(v.Step.CURRENT_DEMAND)
-    verdict = leave(memory, v.Step.CURRENT_DEMAND, end, "")
     if not memory.profile.ending.ramp_down:
         return verdict
-    memory.winding_down_since = now
+    memory.winding_down_since, memory.leads_to = now, verdict.step
     return Verdict(v.Step.CURRENT_DEMAND)
+
+
+def _winding_down(memory: Memory, now: float) -> Verdict:
+    """The target is 0 A; go on as soon as nothing flows."""
+    if memory.end is None and memory.wish is not None:  # a wish to end comes before new parameters
+        leave(memory, v.Step.CURRENT_DEMAND, memory.wish, "")
+        memory.leads_to = v.Step.POWER_OFF
+    waited_s = now - (now if memory.winding_down_since is None else memory.winding_down_since)
+    done = memory.view.current_a <= SMALL_A or waited_s >= WIND_DOWN_S
+    return Verdict(memory.leads_to if done else v.Step.CURRENT_DEMAND)
 
 
 def _charged(memory: Memory) -> bool:
@@ -187,6 +236,13 @@ def _lacks_current(memory: Memory, now: float) -> bool:
     if memory.no_current_since is None:
         memory.no_current_since = now
     return now - memory.no_current_since >= memory.profile.patience.no_current_s
+
+
+def _renegotiate(memory: Memory, answer: v.Answer, now: float) -> Verdict:
+    memory.start_afresh()
+    full = memory.profile.checks.renegotiation == "full"
+    # Before a cable check the battery must be off the cable; the pilot stays in C.
+    return Verdict(v.Step.CHARGE_PARAMETERS, (v.ContactorWanted(False),) if full else ())
 
 
 def _power_off(memory: Memory, answer: v.Answer, now: float) -> Verdict:
@@ -215,12 +271,15 @@ def _ongoing(memory: Memory, step: v.Step, answer: v.Answer, now: float) -> Verd
     if answer.finished:
         return None
     patience = memory.profile.patience
+    waited_s = memory.waited_s(step, now)
+    if step is v.Step.AUTHORIZATION and memory.customer_until is not None:
+        waited_s = now - memory.customer_until
     limits_s = {
         v.Step.AUTHORIZATION: patience.authorization_s,
         v.Step.CHARGE_PARAMETERS: patience.parameters_s,
         v.Step.CABLE_CHECK: patience.cable_check_s,
     }
-    if memory.waited_s(step, now) >= limits_s[step]:
+    if waited_s >= limits_s[step]:
         return leave(memory, step, _ONGOING_ENDS[step], f"ongoing for {limits_s[step]:.0f} s")
     return Verdict(step)
 
@@ -235,6 +294,7 @@ _RULES: dict[v.Step, Callable[[Memory, v.Answer, float], Verdict]] = {
     v.Step.HANDSHAKE: _handshake,
     v.Step.SESSION_SETUP: _session_setup,
     v.Step.SERVICE_DISCOVERY: _service_discovery,
+    v.Step.SERVICE_DETAIL: _service_detail,
     v.Step.PAYMENT_SELECTION: _payment_selection,
     v.Step.AUTHORIZATION: _authorization,
     v.Step.CHARGE_PARAMETERS: _charge_parameters,
@@ -242,6 +302,7 @@ _RULES: dict[v.Step, Callable[[Memory, v.Answer, float], Verdict]] = {
     v.Step.PRE_CHARGE: _pre_charge,
     v.Step.POWER_ON: _power_on,
     v.Step.CURRENT_DEMAND: _current_demand,
+    v.Step.RENEGOTIATE: _renegotiate,
     v.Step.POWER_OFF: _power_off,
     v.Step.WELDING_DETECTION: _welding_detection,
     v.Step.SESSION_STOP: _session_stop,

@@ -13,12 +13,16 @@ from vsecc_sim.ev.profiles import Profile, ProfileError, load_profile
 
 _KEYS: dict[str, type | tuple[type, ...]] = {
     "profile": str,
+    "protocol": str,
     "changes": dict,
     "soc_percent": (int, float),
     "target_soc_percent": (int, float),
     "capacity_wh": (int, float),
     "stop_after_s": (int, float),
     "unplug_after_s": (int, float),
+    "pause_after_s": (int, float),
+    "resume_after_s": (int, float),
+    "renegotiate_after_s": (int, float),
     "misbehave": list,
 }
 
@@ -28,11 +32,15 @@ class Scenario:
     """One plug-in as data; times count from the start of the run."""
 
     profile: Profile
+    protocol: str | None = None  # instead of what the profile offers
     soc_percent: float = 50.0
     target_soc_percent: float | None = None
     capacity_wh: float | None = None  # a smaller battery makes a shorter session
     stop_after_s: float | None = None
     unplug_after_s: float | None = None
+    pause_after_s: float | None = None
+    resume_after_s: float | None = None
+    renegotiate_after_s: float | None = None
     misbehave: tuple[Act, ...] = ()
 
 

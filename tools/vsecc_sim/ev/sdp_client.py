@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
+from collections.abc import AsyncGenerator
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
 from vsecc_host.v2g import sdp
 from vsecc_sim.ev.profiles import Discovery
+
+Socket = socket.socket
 
 _SDP_URL = re.compile(r"sdp://\[?(?P<host>[^\]/]+?)\]?:(?P<port>\d+)/?")
 _IFACE_URL = re.compile(r"iface://(?P<name>[^/?]+).*")
@@ -52,19 +55,25 @@ def charger(response: sdp.SdpResponse, target: Target) -> Target:
     return Target(str(address), response.port, target.scope_id if address.is_link_local else 0)
 
 
-async def discover(target: Target, habit: Discovery) -> Target | None:
-    """Ask until somebody answers without TLS; None when nobody did."""
+class Offer(NamedTuple):
+    """A charger's answer: where to connect, and whether TLS is spoken there."""
+
+    address: Target
+    tls: bool
+
+
+async def offers(target: Target, habit: Discovery) -> AsyncGenerator[Offer, None]:
+    """One answer to each security asked for, as long as the caller is not content."""
     loop = asyncio.get_running_loop()
     with _open(target) as sock:
         transport, client = await loop.create_datagram_endpoint(_Client, sock=sock)
         try:
             for name in habit.security:
                 response = await _ask(transport, client, target, habit, _SECURITY[name])
-                if response is not None and response.security is sdp.Security.NONE:
-                    return charger(response, target)
+                if response is not None:
+                    yield Offer(charger(response, target), response.security is sdp.Security.TLS)
         finally:
             transport.close()
-    return None
 
 
 async def _ask(
@@ -74,6 +83,8 @@ async def _ask(
     habit: Discovery,
     security: sdp.Security,
 ) -> sdp.SdpResponse | None:
+    while not client.responses.empty():  # late ones of the question before
+        client.responses.get_nowait()
     for _ in range(habit.attempts):
         transport.sendto(sdp.encode_request(security), target.address)
         try:

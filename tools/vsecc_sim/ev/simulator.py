@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from random import Random
 from typing import Protocol, Self
 
-from vsecc_sim.ev import sdp_client
+from vsecc_sim.ev import sdp_client, tls_client
 from vsecc_sim.ev import values as v
+from vsecc_sim.ev.approach import Approach
 from vsecc_sim.ev.din import DinDialect
+from vsecc_sim.ev.iso2 import Iso2Dialect
 from vsecc_sim.ev.line import Line
 from vsecc_sim.ev.machine import EvMachine
 from vsecc_sim.ev.memory import Memory
@@ -21,12 +24,13 @@ from vsecc_sim.ev.vehicle import Vehicle
 from vsecc_sim.plant.battery import Battery
 from vsecc_sim.plant.dc_bus import DcBus
 
-__all__ = ["EvResult", "EvSimulator", "PilotPort", "Progress"]
+__all__ = ["EvResult", "EvSimulator", "NotPossible", "PilotPort", "Progress"]
+
+NotPossible = v.NotPossible
 
 DUTY_MIN, DUTY_MAX = 30, 70  # permille: digital communication required (IEC 61851-1 table A.8: 3 to 7 %)
 _PILOT_PERIOD_S = 0.05
 _PILOT_LOST_S = 1.0  # the EV must stop drawing within 3 s after X2 -> X1
-_CONNECT_TIMEOUT_S = 5.0
 _SILENT_SOCKET_S = 2.0
 
 _AGAIN = frozenset(
@@ -51,7 +55,10 @@ class PilotPort(Protocol):
 
 
 class EvSimulator:
-    """`run()` plugs in, charges and ends; `request_stop()` and `unplug()` from outside end it earlier."""
+    """`run()` plugs in, charges and ends; the verbs below steer it from outside.
+
+    `protocol` ("din", "iso2") replaces the profile's handshake list; `v2g_root` is the PEM the car trusts.
+    """
 
     def __init__(
         self,
@@ -67,8 +74,13 @@ class EvSimulator:
         misbehave: Iterable[Act] = (),
         on_progress: Callable[[Progress], None] | None = None,
         seed: int = 0,
+        protocol: str | None = None,
+        v2g_root: str | Path | None = None,
     ) -> None:
-        self.profile = load_profile(profile) if isinstance(profile, str) else profile
+        chosen = load_profile(profile) if isinstance(profile, str) else profile
+        self.profile = chosen if protocol is None else chosen.speaking(protocol)
+        may_tls = self.profile.discovery.tls != "off" and self.profile.offers("iso2")
+        self._tls_context = tls_client.context(v2g_root) if may_tls else None
         self._target = sdp_client.parse_target(sdp)
         self.battery = battery or Battery.of_profile(self.profile, soc_percent)
         self._bus = bus
@@ -89,6 +101,12 @@ class EvSimulator:
         self._work: asyncio.Task[v.Ended] | None = None
         self._forced: v.EvEnd | None = None  # ended from outside before or instead of the session
         self._vehicle: Vehicle | None = None
+        self._paused_id: bytes | None = None  # of the session to go on with
+        self._paused = False
+        self._resumed = asyncio.Event()
+        self._trouble: list[str] = []  # of sessions before the last one
+        self.protocol = ""  # agreed on in the newest session
+        self.tls = False
 
     @classmethod
     def of_scenario(
@@ -100,8 +118,9 @@ class EvSimulator:
         pilot: PilotPort | None = None,
         on_progress: Callable[[Progress], None] | None = None,
         seed: int = 0,
+        v2g_root: str | Path | None = None,
     ) -> Self:
-        """A car as a scenario describes it; its `stop_after_s` and `unplug_after_s` are the caller's."""
+        """A car as a scenario describes it; its times (`..._after_s`) are the caller's."""
         battery = Battery.of_profile(scenario.profile, scenario.soc_percent, capacity_wh=scenario.capacity_wh)
         return cls(
             scenario.profile,
@@ -113,6 +132,8 @@ class EvSimulator:
             misbehave=scenario.misbehave,
             on_progress=on_progress,
             seed=seed,
+            protocol=scenario.protocol,
+            v2g_root=v2g_root,
         )
 
     @property
@@ -138,6 +159,9 @@ class EvSimulator:
             while True:
                 rounds += 1
                 ended = await self._guarded_session(vehicle)
+                if ended.end is v.EvEnd.PAUSED:  # and resumed by now
+                    self._trouble += ended.trouble
+                    continue
                 if ended.end not in _AGAIN or self._energised or rounds >= self.profile.ending.rounds:
                     break
                 await asyncio.sleep(self.profile.ending.round_pause_s)
@@ -153,6 +177,34 @@ class EvSimulator:
         elif self._work is not None:
             self._forced = v.EvEnd.STOPPED_BY_DRIVER
             self._work.cancel()
+
+    @property
+    def paused(self) -> bool:
+        """The session is paused; `resume` goes on with it."""
+        return self._paused
+
+    def pause(self) -> None:
+        """Pause as soon as energy flows (ISO 15118-2); NotPossible without a session or in DIN."""
+        if self._machine is None:
+            raise NotPossible("no session to pause")
+        self._machine.pause()
+        self._resumed.clear()
+
+    def resume(self) -> None:
+        """Go on with the paused session under its old id; NotPossible when there is none."""
+        pausing = self._machine is not None and v.EvEnd.PAUSED in (
+            self._machine.memory.end,
+            self._machine.memory.wish,
+        )
+        if not (self.paused or pausing):
+            raise NotPossible("not paused")
+        self._resumed.set()
+
+    def renegotiate(self) -> None:
+        """Ask for new parameters as soon as energy flows (ISO 15118-2); NotPossible."""
+        if self._machine is None:
+            raise NotPossible("no session to renegotiate")
+        self._machine.renegotiate()
 
     def unplug(self) -> None:
         """Pull the cable, whatever flows: pilot to A, DC open, not another byte."""
@@ -188,29 +240,38 @@ class EvSimulator:
             return v.Ended(v.EvEnd.NO_PILOT, "no 5 % duty cycle", False, loop.time())
         await asyncio.sleep(self.profile.discovery.delay_s)
         setup_by = loop.time() + self.profile.patience.setup_s
-        found = await sdp_client.discover(self._target, self.profile.discovery)
-        if found is None:
-            return v.Ended(v.EvEnd.NO_SDP_ANSWER, f"nobody at {self._target.host}", False, loop.time())
-        await asyncio.sleep(self.profile.discovery.connect_s)
+        way = Approach(target=self._target, habit=self.profile.discovery, tls=self._tls_context)
+        line = await way.line(lambda tls: self._new_line(vehicle, setup_by, tls))
+        if isinstance(line, v.Ended):
+            return line
+        self._line, self._machine = line, line.machine
+        watch = loop.create_task(self._watch_pilot(line.machine, line))
         try:
-            sock = await asyncio.wait_for(sdp_client.connect(found), _CONNECT_TIMEOUT_S)
-        except OSError as error:
-            return v.Ended(v.EvEnd.NO_CONNECTION, str(error) or "timed out", False, loop.time())
-        machine = self._new_machine(vehicle, setup_by)
-        self._machine = machine
-        _, line = await loop.create_connection(lambda: Line(machine, vehicle.view, self._event), sock=sock)
-        self._line = line
-        watch = loop.create_task(self._watch_pilot(machine, line))
-        try:
-            return await line.ended
+            ended = await line.ended
         finally:
             watch.cancel()
+            self.protocol = line.machine.protocol
+        if ended.end is v.EvEnd.PAUSED:
+            self._paused_id, self._machine = line.machine.memory.session_id, None
+            await self._until_resumed()
+        return ended
 
-    def _new_machine(self, vehicle: Vehicle, setup_by: float) -> EvMachine:
-        memory = Memory(self.profile, vehicle.view(), self._target_soc)
-        dialect = DinDialect(self.profile, self._evccid)
+    async def _until_resumed(self) -> None:
+        self._enter(v.EvPhase.CONNECTED, asyncio.get_running_loop().time())
+        self._paused = True
+        try:
+            await self._resumed.wait()
+        finally:
+            self._paused = False
+
+    def _new_line(self, vehicle: Vehicle, setup_by: float, tls: bool) -> Line:
+        self.tls = tls
+        profile = self.profile.over_tls() if tls else self.profile
+        memory = Memory(profile, vehicle.view(), self._target_soc, old_session_id=self._paused_id)
+        dialects = (DinDialect(profile, self._evccid), Iso2Dialect(profile, self._evccid))
         script = Script(self._acts)
-        return EvMachine(self.profile, dialect, memory, random=self._random, script=script, setup_by=setup_by)
+        machine = EvMachine(profile, dialects, memory, random=self._random, script=script, setup_by=setup_by)
+        return Line(machine, vehicle.view, self._event)
 
     async def _pilot_ready(self) -> bool:
         """Wait for the 5 % duty cycle; False when patience is over."""
@@ -295,7 +356,7 @@ class EvSimulator:
         goal_end = ended.end is v.EvEnd.CHARGED or (
             ended.end is v.EvEnd.STOPPED_BY_DRIVER and self._energised
         )
-        errors = [*vehicle.complaints(), *ended.trouble]
+        errors = [*vehicle.complaints(), *self._trouble, *ended.trouble]
         if not goal_end:
             errors.insert(0, f"{ended.end}: {ended.detail}" if ended.detail else str(ended.end))
         return EvResult(
@@ -310,6 +371,8 @@ class EvSimulator:
             answers=self._answers,
             errors=tuple(errors),
             rounds=rounds,
+            protocol=self.protocol,
+            tls=self.tls,
         )
 
     def _phase_spans(self) -> tuple[PhaseSpan, ...]:

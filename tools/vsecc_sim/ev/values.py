@@ -12,6 +12,7 @@ class Step(StrEnum):
     HANDSHAKE = "handshake"
     SESSION_SETUP = "session_setup"
     SERVICE_DISCOVERY = "service_discovery"
+    SERVICE_DETAIL = "service_detail"  # not in DIN, one per extra service
     PAYMENT_SELECTION = "payment_selection"
     AUTHORIZATION = "authorization"
     CHARGE_PARAMETERS = "charge_parameters"
@@ -19,6 +20,7 @@ class Step(StrEnum):
     PRE_CHARGE = "pre_charge"
     POWER_ON = "power_on"
     CURRENT_DEMAND = "current_demand"
+    RENEGOTIATE = "renegotiate"  # not in DIN
     POWER_OFF = "power_off"
     WELDING_DETECTION = "welding_detection"
     SESSION_STOP = "session_stop"
@@ -43,12 +45,14 @@ class EvEnd(StrEnum):
     CHARGED = "charged"  # reached its target or is full, orderly
     STOPPED_BY_DRIVER = "stopped_by_driver"
     STOPPED_BY_EVSE = "stopped_by_evse"  # obeyed a notification, orderly
+    PAUSED = "paused"  # orderly, to be resumed
     EMERGENCY_SHUTDOWN = "emergency_shutdown"  # the charger said so
     NO_CURRENT = "no_current"  # asked for current and did not get it
     NO_PILOT = "no_pilot"  # no 5 % duty cycle
     PILOT_LOST = "pilot_lost"  # duty cycle went away in the session
     NO_SDP_ANSWER = "no_sdp_answer"
     NO_CONNECTION = "no_connection"
+    NO_TLS = "no_tls"  # the car insists on TLS and did not get it
     SETUP_TIMEOUT = "setup_timeout"  # 20 s from discovery to SessionSetupRes
     NO_COMMON_PROTOCOL = "no_common_protocol"
     SERVICE_REFUSED = "service_refused"  # payment or energy transfer the car needs is not offered
@@ -73,6 +77,13 @@ class EvseState(Enum):
     EMERGENCY = "emergency"
 
 
+class Schedule(NamedTuple):
+    """A power schedule of the charger; `entries` are (start s, highest power W) from when it was told."""
+
+    id: int
+    entries: tuple[tuple[float, float], ...]
+
+
 class Answer(NamedTuple):
     """A response, reduced to what a car decides by; None where the message has no such field."""
 
@@ -81,12 +92,18 @@ class Answer(NamedTuple):
     code: str
     session_id: bytes | None = None  # None: the handshake has none
     finished: bool = True  # EVSEProcessing
+    for_customer: bool = False  # not finished, because a person has to act
     state: EvseState | None = None
     isolation_valid: bool = False
     voltage_v: float | None = None
     current_a: float | None = None
     max_current_a: float | None = None
+    max_power_w: float | None = None
     suitable: bool = True  # offered service, payment, limits fit this car
+    services: tuple[int, ...] = ()  # extra ones, of which details may be asked
+    schedules: tuple[Schedule, ...] = ()
+    renegotiate: bool = False  # the charger wants new parameters and a new schedule
+    joined: bool = False  # the old session goes on
 
 
 class Intent(NamedTuple):
@@ -102,6 +119,10 @@ class Intent(NamedTuple):
     complete: bool = False
     remaining_full_s: float = 0.0
     remaining_bulk_s: float = 0.0
+    service_id: int = 0  # of ServiceDetail
+    schedule_id: int = 1  # chosen one
+    plan: tuple[tuple[float, float], ...] = ()  # power the car wants to take: (start s, W)
+    pause: bool = False  # of SessionStop
 
 
 class View(NamedTuple):
@@ -113,6 +134,10 @@ class View(NamedTuple):
     soc_percent: float
     wanted_voltage_v: float
     wanted_current_a: float
+
+
+class NotPossible(Exception):
+    """What the car was told to do does not exist in its protocol or not at this moment."""
 
 
 class BadAnswer(Exception):

@@ -9,6 +9,7 @@ from typing import Any
 from unit.tools.ev.charger import PaperCharger
 
 from vsecc_sim.ev.din import DinDialect
+from vsecc_sim.ev.iso2 import Iso2Dialect
 from vsecc_sim.ev.machine import EvMachine
 from vsecc_sim.ev.memory import Memory
 from vsecc_sim.ev.misbehave import Act, Script
@@ -45,7 +46,7 @@ class Bench:
         self.memory = Memory(self.profile, self.vehicle.view(), target_soc)
         self.machine = EvMachine(
             self.profile,
-            DinDialect(self.profile, EVCCID),
+            (DinDialect(self.profile, EVCCID), Iso2Dialect(self.profile, EVCCID)),
             self.memory,
             random=Random(1),
             script=Script(acts),

@@ -115,7 +115,7 @@ class Replayed:
         self.now = self.recorded[0].asked_at
         self.machine = EvMachine(
             self.profile,
-            DinDialect(self.profile, evccid),
+            (DinDialect(self.profile, evccid),),
             self.memory,
             random=Random(1),
             setup_by=self.now + 20.0,

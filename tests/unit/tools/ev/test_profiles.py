@@ -8,21 +8,20 @@ from typing import Any
 import pytest
 
 from vsecc_host.station.values import Phase
-from vsecc_sim.ev.din import NAMESPACE
 from vsecc_sim.ev.misbehave import Do
 from vsecc_sim.ev.profiles import ProfileError, load_profile, merge, profile_names
 from vsecc_sim.ev.scenario import load_scenario, parse_scenario
 from vsecc_sim.ev.values import EvEnd, EvPhase, Step
 
 
-@pytest.mark.parametrize("name", profile_names())
+@pytest.mark.parametrize("name", profile_names(None))
 def test_every_profile_is_sound(name: str) -> None:
     profile = load_profile(name)
     assert profile.name == name
     assert profile.expected_end in list(EvEnd)
     assert profile.checks.trust in ("reported", "measured")
     assert Step(profile.checks.give_up) in (Step.SESSION_STOP, Step.POWER_OFF)
-    assert any(entry.namespace == NAMESPACE for entry in profile.handshake)
+    assert profile.offers("din") or profile.offers("iso2")
     assert set(profile.discovery.security) <= {"tls", "none"}
     assert len(bytes.fromhex(profile.messages.first_session_id)) in (1, 8)
     battery = profile.battery
@@ -36,6 +35,8 @@ def test_every_profile_is_sound(name: str) -> None:
 
 def test_the_six_cars_are_there() -> None:
     assert profile_names() == ["audi-q4", "default", "ioniq", "model-x-plaid", "model-y", "polestar-2"]
+    assert profile_names("iso2") == ["audi-q4", "iso2", "iso2-tls", "polestar-2"]
+    assert profile_names(None) == sorted({*profile_names(), *profile_names("iso2")})
 
 
 def test_phases_are_the_words_of_the_station() -> None:

@@ -302,10 +302,10 @@ def test_no_common_protocol() -> None:
 
 
 def test_a_choice_the_car_cannot_speak_is_refused() -> None:
-    bench = Bench("polestar-2")
+    bench = Bench("model-y")
     bench.charger.change(
-        app_protocol.SupportedAppProtocolRes, lambda res, nth: res._replace(schema_id=0)
-    )  # its ISO 15118-2 entry
+        app_protocol.SupportedAppProtocolRes, lambda res, nth: res._replace(schema_id=2)
+    )  # its vendor's entry
     assert bench.run().end is EvEnd.NO_COMMON_PROTOCOL
 
 

@@ -17,6 +17,16 @@ from vsecc_sim.plant.battery import BatteryData
 
 T = TypeVar("T")
 
+NAMESPACES = {"din": "urn:din:70121:2012:MsgDef", "iso2": "urn:iso:15118:2:2013:MsgDef"}
+
+_SECURITY = {"off": ("none",), "try": ("tls", "none"), "insist": ("tls",)}
+_CHOICES = {
+    "tls": tuple(_SECURITY),
+    "trust": ("reported", "measured"),
+    "give_up": ("session_stop", "power_off"),
+    "renegotiation": ("full", "short"),
+}
+
 
 class ProfileError(ValueError):
     """A profile or scenario that cannot be used; the text names file and key."""
@@ -34,21 +44,28 @@ class AppProtocol:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Discovery:
-    """SDP habit: `security` tries in turn, each `attempts` times every `interval_s`."""
+    """SDP habit: each security tried in turn, `attempts` times every `interval_s`."""
 
-    security: tuple[str, ...]
+    tls: str  # "off", "try" (lives without) or "insist"
     interval_s: float
     attempts: int
     delay_s: float  # from the data link (or the 5 % duty cycle) to the first request
     connect_s: float  # from the answer to the handshake
 
+    @property
+    def security(self) -> tuple[str, ...]:
+        """What is asked for, in turn."""
+        return _SECURITY[self.tls]
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Messages:
-    """Which optional fields are sent and with which figures; 0 in the last five: field absent."""
+    """Which optional fields are sent and with which figures; 0 from `max_power_w` on: field absent."""
 
     first_session_id: str  # hex
     service_category: bool
+    service_detail: bool  # asks for the details of every extra service (ISO 15118-2)
+    charging_profile: bool  # tells the power it plans to take (ISO 15118-2)
     ready_in_parameters: bool  # EVReady of ChargeParameterDiscoveryReq
     conditioning: bool  # EVCabinConditioning and EVRESSConditioning
     loop_limits: bool  # EVMaximum... limits repeated in CurrentDemandReq
@@ -61,6 +78,8 @@ class Messages:
     energy_request: bool
     full_soc_percent: int
     bulk_soc_percent: int
+    departure_s: int  # ISO 15118-2
+    max_schedules: int  # MaxEntriesSAScheduleTuple (ISO 15118-2)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +106,7 @@ class Checks:
     give_up: str  # "session_stop" or "power_off": how cable check and pre-charge are left
     needs_ready: bool  # CableCheckRes Finished must come with EVSE_Ready and valid isolation
     not_ready_wait_s: float  # silence before giving up when it does not
+    renegotiation: str  # "full": cable check and pre-charge again, "short": straight to power delivery
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +127,13 @@ class Patience:
 
     setup_s: float
     authorization_s: float
+    customer_s: float  # while a person has to act (ISO 15118-2)
     parameters_s: float
     cable_check_s: float
     pre_charge_s: float
     no_current_s: float
     message_s: float  # any answer but
+    slow_message_s: float  # those ISO 15118-2 gives more time
     current_demand_s: float
     pilot_s: float  # for the 5 % duty cycle after plug-in
 
@@ -148,12 +170,33 @@ class Profile:
     ending: Ending
     battery: BatteryData
 
+    def offers(self, protocol: str) -> bool:
+        """It is in the handshake list."""
+        return any(entry.namespace == NAMESPACES[protocol] for entry in self.handshake)
 
-def profile_names() -> list[str]:
-    """Names of the profiles that come with the package."""
-    return sorted(
+    def over_tls(self) -> Profile:
+        """The same car behind TLS, where DIN SPEC 70121 is not offered."""
+        entries = tuple(entry for entry in self.handshake if entry.namespace != NAMESPACES["din"])
+        return dataclasses.replace(self, handshake=entries)
+
+    def speaking(self, protocol: str) -> Profile:
+        """The same car with nothing else in its handshake list; ProfileError."""
+        if protocol not in NAMESPACES:
+            raise ProfileError(f"no protocol {protocol}; there are {', '.join(NAMESPACES)}")
+        if protocol == "din" and self.discovery.tls == "insist":
+            raise ProfileError(f"{self.name} insists on TLS, which DIN SPEC 70121 does not know")
+        namespace = NAMESPACES[protocol]
+        entries = tuple(entry for entry in self.handshake if entry.namespace == namespace)
+        first = AppProtocol(namespace=namespace, version="2.0", schema_id=1, priority=1)
+        return dataclasses.replace(self, handshake=entries or (first,))
+
+
+def profile_names(protocol: str | None = "din") -> list[str]:
+    """Profiles of the package that offer `protocol`, by default the one every station has; None: all."""
+    names = sorted(
         entry.name[: -len(".toml")] for entry in _folder().iterdir() if entry.name.endswith(".toml")
     )
+    return names if protocol is None else [name for name in names if load_profile(name).offers(protocol)]
 
 
 def load_profile(name: str, changes: Mapping[str, Any] | None = None) -> Profile:
@@ -191,10 +234,10 @@ def _table(name: str, above: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _text(name: str) -> str:
-    if name in profile_names():
+    if name in profile_names(None):
         return str(_folder().joinpath(f"{name}.toml").read_text("utf-8"))
     if not name.endswith(".toml"):
-        raise ProfileError(f"no profile {name}; there are {', '.join(profile_names())} or a .toml file")
+        raise ProfileError(f"no profile {name}; there are {', '.join(profile_names(None))} or a .toml file")
     return Path(name).read_text("utf-8")
 
 
@@ -208,6 +251,9 @@ def _build(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     missing = sorted(needed - set(table))
     if missing:
         raise ProfileError(f"{where}: missing {', '.join(missing)}")
+    for key, choices in _CHOICES.items():
+        if key in table and key in hints and table[key] not in choices:
+            raise ProfileError(f"{where}.{key}: {table[key]!r} must be one of {', '.join(choices)}")
     return cls(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in table.items()})
 
 
