@@ -37,13 +37,15 @@ class Bench:
         acts: tuple[Act, ...] = (),
         answer_s: float = 0.0,
         bus: bool = True,
+        charger: type[PaperCharger] = PaperCharger,
+        old_session_id: bytes | None = None,
     ) -> None:
         self.now = START_S
         self.profile = load_profile(profile, {"think_jitter_ms": 0.0, **(changes or {})})
         self.bus = DcBus() if bus else None
         self.vehicle = Vehicle(Battery.of_profile(self.profile, soc, capacity_wh=capacity_wh), self.bus)
-        self.charger = PaperCharger(self.bus)
-        self.memory = Memory(self.profile, self.vehicle.view(), target_soc)
+        self.charger = charger(self.bus)
+        self.memory = Memory(self.profile, self.vehicle.view(), target_soc, old_session_id=old_session_id)
         self.machine = EvMachine(
             self.profile,
             (DinDialect(self.profile, EVCCID), Iso2Dialect(self.profile, EVCCID)),

@@ -54,6 +54,11 @@ def pack(exi: bytes) -> bytes:
 class PaperCharger:
     """`answer` bytes for bytes; `change` replaces what a response says, by response type and occurrence."""
 
+    PROTOCOL = Protocol.DIN
+    NAMESPACE = "urn:din:70121:2012:MsgDef"
+    MESSAGE: Any = din.V2gMessage
+    HEADER: Any = din.MessageHeader
+
     def __init__(self, bus: DcBus | None = None) -> None:
         self.bus = bus
         self.requests: list[Any] = []  # handshake, then V2gMessage
@@ -70,13 +75,13 @@ class PaperCharger:
 
     def bodies(self, kind: type[Any]) -> list[Any]:
         """All requests of one kind."""
-        return [r.body for r in self.requests if isinstance(r, din.V2gMessage) and isinstance(r.body, kind)]
+        return [r.body for r in self.requests if isinstance(r, self.MESSAGE) and isinstance(r.body, kind)]
 
     def names(self) -> list[str]:
         """Request types in order, repeats folded."""
         names: list[str] = []
         for request in self.requests:
-            name = type(request.body if isinstance(request, din.V2gMessage) else request).__name__
+            name = type(request.body if isinstance(request, self.MESSAGE) else request).__name__
             if not names or names[-1] != name:
                 names.append(name)
         return names
@@ -97,12 +102,12 @@ class PaperCharger:
     def _one(self, payload: bytes, now: float) -> bytes:
         if not self.requests:
             self.requests.append(decode(Protocol.SAP, payload))
-            entry = min(self.requests[0].app_protocol, key=_din_first)
+            entry = min(self.requests[0].app_protocol, key=self._preference)
             response: Any = app_protocol.SupportedAppProtocolRes(
                 app_protocol.ResponseCode.OK_SuccessfulNegotiation, entry.schema_id
             )
             return self._say(response)
-        message = decode(Protocol.DIN, payload)
+        message = decode(self.PROTOCOL, payload)
         self.requests.append(message)
         return self._say(self._body(message.body, now))
 
@@ -115,8 +120,10 @@ class PaperCharger:
             return response or b""
         if isinstance(response, app_protocol.SupportedAppProtocolRes):
             return pack(encode(Protocol.SAP, response))
-        header = din.MessageHeader(self.session_id)
-        return pack(encode(Protocol.DIN, din.V2gMessage(header, response)))
+        return pack(encode(self.PROTOCOL, self.MESSAGE(self.HEADER(self.session_id), response)))
+
+    def _preference(self, entry: app_protocol.AppProtocol) -> tuple[bool, int]:
+        return entry.protocol_namespace != self.NAMESPACE, entry.priority
 
     def _body(self, body: Any, now: float) -> Any:
         fixed = _FIXED.get(type(body))
@@ -170,10 +177,6 @@ def parameters() -> din.ChargeParameterDiscoveryRes:
         evse_maximum_power_limit=value(MAX_POWER_W, din.UnitSymbol.W),
     )
     return din.ChargeParameterDiscoveryRes(OK, FINISHED, din.SaScheduleList((schedule,)), parameter)
-
-
-def _din_first(entry: app_protocol.AppProtocol) -> tuple[bool, int]:
-    return entry.protocol_namespace != "urn:din:70121:2012:MsgDef", entry.priority
 
 
 _FIXED: dict[type[Any], Any] = {
