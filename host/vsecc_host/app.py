@@ -8,10 +8,12 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from vsecc_host.mcu_link.service import McuLinkService
 from vsecc_host.power.service import SimulatedPower
 from vsecc_host.power.simulation import Load
+from vsecc_host.powerline import Powerline
 from vsecc_host.runtime.trace import Trace
 from vsecc_host.settings.store import Change, Settings
 from vsecc_host.station import commands as c
@@ -35,8 +37,12 @@ from vsecc_host.wiring import (
     evse_config,
     mcu_link_config,
     power_config,
+    slac_config,
     v2g_config,
 )
+
+if TYPE_CHECKING:
+    from vsecc_host.slac.service import SlacService
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +60,16 @@ class StationSnapshot:
 
 
 class Evse:
-    """The parts of one outlet."""
+    """The parts of one outlet; `slac` only where the car comes over a powerline modem."""
 
-    def __init__(self, machine: EvseMachine, v2g: V2gService, power: SimulatedPower) -> None:
+    def __init__(
+        self, machine: EvseMachine, v2g: V2gService, power: SimulatedPower, slac: SlacService | None
+    ) -> None:
         self.machine = machine
         self.v2g = v2g
         self.power = power
+        self.slac = slac
+        self.powerline = None if slac is None else Powerline(slac, v2g.hang_up)
         self.timer: asyncio.TimerHandle | None = None
         self.timer_at: float | None = None
 
@@ -94,13 +104,24 @@ class App:
         power = SimulatedPower(
             number, power_config(self.settings, number), trace=self.trace, on_event=self.publish, load=load
         )
-        return Evse(machine, v2g, power)
+        slac = self._build_slac(number)
+        return Evse(machine, v2g, power, slac)
+
+    def _build_slac(self, number: int) -> SlacService | None:
+        config = slac_config(self.settings, number)
+        if config is None:
+            return None
+        from vsecc_host.slac.service import SlacService  # needs raw sockets: only where there is a modem
+
+        return SlacService(evse_id=number, config=config, trace=self.trace, on_event=self._on_slac)
 
     async def start(self) -> None:
         """Safety first: the MCU link comes up before anything the car can reach."""
         await self.mcu.start()
         for evse in self.evses.values():
             evse.v2g.update(evse.machine.view)
+            if evse.slac is not None:
+                await evse.slac.start()
             await evse.v2g.start()
             evse.power.start()
         self._apply_default_profile()
@@ -113,6 +134,8 @@ class App:
             if evse.timer is not None:
                 evse.timer.cancel()
             await evse.v2g.stop()
+            if evse.slac is not None:
+                await evse.slac.stop()
             evse.power.stop()
         await self.mcu.stop()
 
@@ -156,10 +179,24 @@ class App:
         else:
             concerned = list(self.evses.values())
         for evse in concerned:
+            if evse.powerline is not None:
+                evse.powerline.station_event(event, cause)
             self._execute(evse.machine.handle(event, self._loop.time()), cause)
             self._set_timer(evse)
         if isinstance(event, McuMeasured) and self._emergency.pressed(event.values["digital_inputs"]):
             self._stop_all("emergency stop", cause)
+
+    def _on_slac(self, event: StationEvent, cause: int) -> None:
+        self._enqueue(lambda: self._route_slac(event, cause))
+
+    def _route_slac(self, event: StationEvent, cause: int) -> None:
+        """SLAC's own events are for whoever watches; the station heart hears what they mean to it."""
+        self.trace.hop(cause, "slac", event)
+        self._tell(event)
+        if isinstance(event, EvseEvent):
+            powerline = self.evses[event.evse_id].powerline
+            for meant in powerline.slac_event(event, cause) if powerline is not None else ():
+                self.publish(meant, cause)
 
     def _stop_all(self, who: str, cause: int) -> None:
         for number in self.evses:
@@ -183,6 +220,9 @@ class App:
         for command in commands:
             self.trace.hop(cause, "command", command)
             self._routes[type(command)](command, cause)
+            powerline = self.evses[command.evse_id].powerline
+            if powerline is not None:
+                powerline.command(command, cause)
             self._tell(command)
 
     def _set_timer(self, evse: Evse) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from importlib.metadata import PackageNotFoundError, version
 from math import inf
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from vsecc_host.mcu_link.config import McuLinkConfig
 from vsecc_host.power.config import PowerConfig
 from vsecc_host.settings.store import Settings
+from vsecc_host.slac.config import SlacConfig
 from vsecc_host.station.config import EvseConfig
 from vsecc_host.station.inputs import EmergencyInput
 from vsecc_host.v2g.config import TlsConfig, TlsPolicy, V2gConfig
@@ -93,6 +94,14 @@ def tls_config(settings: Settings) -> TlsConfig:
         chain=chain,
         key=Path(key) if key else chain.parent / "key.pem",
     )
+
+
+def slac_config(settings: Settings, evse: int) -> SlacConfig | None:
+    """Matching on the modem's interface; None on loopback and with `?slac=off`."""
+    url = urlsplit(settings.text("Plc", "Url", evse=evse))
+    if url.scheme != "iface" or parse_qs(url.query).get("slac") == ["off"]:
+        return None
+    return SlacConfig(interface=url.netloc)
 
 
 def power_config(settings: Settings, evse: int) -> PowerConfig:

@@ -17,6 +17,7 @@ from vsecc_host.slac.config import SlacConfig
 from vsecc_host.slac.events import ModemChanged, SlacFailed
 from vsecc_host.slac.machine import SlacMachine
 from vsecc_host.slac.raw_socket import FrameSocket, RawSocket
+from vsecc_host.slac.table import PortState
 from vsecc_host.station.events import EvseEvent, StationEvent
 from vsecc_host.station.values import CpState
 
@@ -67,6 +68,11 @@ class SlacService:
         self._polled: dict[int, bytes] = {}  # the last poll and answer recorded, by message type
         self._tried = asyncio.Event()
         self._broken = asyncio.Event()
+
+    @property
+    def state(self) -> PortState:
+        """State of the port."""
+        return self.machine.state
 
     async def start(self) -> None:
         """Return after the first attempt to open the interface; later attempts follow on their own."""

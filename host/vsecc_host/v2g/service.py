@@ -183,6 +183,11 @@ class V2gService:
         if not accepted and self._car is not None:
             self._car.end(cause)
 
+    def hang_up(self, cause: Cause) -> None:
+        """End what runs, whoever is accepted next."""
+        if self._car is not None:
+            self._car.end(cause)
+
     # --- called by the transports -------------------------------------------------------------------------
 
     def discover(self, datagram: bytes, source: Address) -> bytes | None:
