@@ -18,6 +18,7 @@ from vsecc_host.v2g.dc.setup import note_status
 from vsecc_host.v2g.dc.status import status_of, wants_renegotiation
 from vsecc_host.v2g.dc.values import Code
 from vsecc_host.v2g.dialogue import Ending, Step
+from vsecc_host.v2g.evccid import normalised_evccid
 
 
 class _Asked(NamedTuple):
@@ -68,7 +69,7 @@ class DcDialogue:
             refusal = Refusal(Code.FAILED_SequenceError, Cause.EV_PROTOCOL_ERROR, reason)
             return self._refuse(kind, refusal, view, body)
         if kind is Kind.SESSION_SETUP:
-            self._join(message.header.session_id, body.evccid.hex().upper())
+            self._join(message.header.session_id, normalised_evccid(body.evccid))
         at = Situation(view, now, now, True, self._manners)
         told = ev_status(body)
         noted: tuple[StationEvent, ...] = ()

@@ -11,6 +11,7 @@ from vsecc_host.v2g.dc.guards import is_stale
 from vsecc_host.v2g.dc.requests import ChargeParameters, EvStatus, Setup, maybe_number, number
 from vsecc_host.v2g.dc.session import DcSession, Refusal, Reply, Situation
 from vsecc_host.v2g.dc.values import Code, Level, Processing, StatusCode
+from vsecc_host.v2g.evccid import normalised_evccid
 
 CHARGE_SERVICE_ID = 1
 DC_MODES = ("DC_core", "DC_extended")
@@ -18,7 +19,7 @@ DC_MODES = ("DC_core", "DC_extended")
 
 def session_setup(req: Setup, session: DcSession, at: Situation) -> Reply:
     """A new session, or the one that was paused; first ids are `00`, eight zeros or empty."""
-    evcc_id = req.evccid.hex().upper()
+    evcc_id = normalised_evccid(req.evccid)
     started = V2gSessionStarted(
         at=at.now,
         evse_id=session.evse_id,
