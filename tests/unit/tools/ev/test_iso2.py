@@ -180,7 +180,7 @@ def with_schedule(*entries: tuple[int, float], tuple_id: int = 7, **more: Any) -
 
 
 def test_the_schedule_is_followed_from_entry_to_entry() -> None:
-    bench = with_schedule((0, 20_000.0), (20, 50_000.0), (30, 0.0), (60, 10_000.0), target_soc=60.0)
+    bench = with_schedule((0, 20_000.0), (20, 50_000.0), (30, 0.0), (60, 10_000.0), target_soc=65.0)
     assert bench.run().end is EvEnd.CHARGED
     told_at = bench.time_of(iso2.ChargeParameterDiscoveryReq)
     highest: dict[float, float] = {}
