@@ -239,6 +239,12 @@ async def test_a_new_certificate_needs_no_restart(pki: Path, tmp_path: Path) -> 
             await answer(streams, DIN_ONLY)
 
 
+async def test_reading_the_certificate_again_on_demand(pki: Path, lines: pytest.LogCaptureFixture) -> None:
+    async with TlsStation(pki / "v2g/secc") as station:
+        station.v2g.reload_certificate()
+    assert lines.text.count("TLS with certificate DEVSESECC1") == 2
+
+
 # --- clients that do it wrong ---------------------------------------------------------------------------
 
 

@@ -239,6 +239,10 @@ class V2gService:
             first_message_s=SETUP_S if car.tls else FIRST_MESSAGE_S,
         )
 
+    def reload_certificate(self) -> None:
+        """Read certificate and key again; changed files are noticed without it."""
+        self._tls.reload()
+
     def tls_channel(self) -> TlsChannel | None:
         """For a new TLS connection; None while our certificate cannot be used."""
         return self._tls.channel()

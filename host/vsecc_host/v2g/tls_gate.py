@@ -53,8 +53,10 @@ class TlsGate:
         return TlsChannel(context) if context is not None else None
 
     def reload(self) -> None:
-        """Read the files again although they look unchanged."""
+        """Read the files again although they look unchanged, and tell about them again."""
         self._credentials.reload()
+        self._told = None
+        self.ready()
 
     def _problem(self) -> str:
         if not self._protocols:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from unit.host.pki import made
 
+from vsecc_host.settings.store import Settings
 from vsecc_host.v2g.config import TlsConfig, TlsPolicy, V2gConfig
 from vsecc_host.v2g.tls import CIPHER_SUITE, TlsChannel, TlsCredentials, TlsError, server_context
+from vsecc_host.wiring import v2g_config
 
 
 @pytest.fixture(scope="module")
@@ -231,3 +233,25 @@ def test_changed_files_are_read_again(pki: Path, tmp_path: Path) -> None:
 def test_din_never_runs_over_tls(policy: TlsPolicy, tls: bool, offered: tuple[str, ...]) -> None:
     config = V2gConfig(protocols=("din", "iso2"), tls=TlsConfig(policy=policy))
     assert config.offered(tls=tls) == offered
+
+
+@pytest.mark.parametrize(
+    ("chain", "key", "expected"),
+    [
+        ("/c/chain.pem", "/k/key.pem", (Path("/c/chain.pem"), Path("/k/key.pem"))),
+        ("/c/chain.pem", "", (Path("/c/chain.pem"), Path("/c/key.pem"))),
+        ("{folder}", "", (Path("{folder}/chain.pem"), Path("{folder}/key.pem"))),
+    ],
+)
+def test_settings(chain: str, key: str, expected: tuple[Path, Path], tmp_path: Path) -> None:
+    settings = Settings()
+    settings.set_for_run("ISO15118Ctrlr", "TlsPolicy", "offer")
+    settings.set_for_run("ISO15118Ctrlr", "TlsCertificateChain", chain.format(folder=tmp_path))
+    settings.set_for_run("ISO15118Ctrlr", "TlsPrivateKey", key)
+    tls = v2g_config(settings, 1).tls
+    assert tls.policy is TlsPolicy.OFFER
+    assert [tls.chain, tls.key] == [Path(str(path).format(folder=tmp_path)) for path in expected]
+
+
+def test_without_settings_there_is_no_tls() -> None:
+    assert v2g_config(Settings(), 1).tls.policy is TlsPolicy.OFF
