@@ -35,6 +35,11 @@ class Line(asyncio.Protocol):
         """What it drives."""
         return self._machine
 
+    @property
+    def encrypted(self) -> bool:
+        """TLS is spoken."""
+        return self._transport is not None and self._transport.get_extra_info("ssl_object") is not None
+
     # --- asyncio ---------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -244,7 +244,7 @@ class EvSimulator:
         line = await way.line(lambda tls: self._new_line(vehicle, setup_by, tls))
         if isinstance(line, v.Ended):
             return line
-        self._line, self._machine = line, line.machine
+        self._line, self._machine, self.tls = line, line.machine, line.encrypted
         watch = loop.create_task(self._watch_pilot(line.machine, line))
         try:
             ended = await line.ended
@@ -265,7 +265,6 @@ class EvSimulator:
             self._paused = False
 
     def _new_line(self, vehicle: Vehicle, setup_by: float, tls: bool) -> Line:
-        self.tls = tls
         profile = self.profile.over_tls() if tls else self.profile
         memory = Memory(profile, vehicle.view(), self._target_soc, old_session_id=self._paused_id)
         dialects = (DinDialect(profile, self._evccid), Iso2Dialect(profile, self._evccid))

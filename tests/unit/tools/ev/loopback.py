@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from ipaddress import IPv6Address
 from types import TracebackType
 from typing import Any, Self, cast
@@ -40,7 +41,15 @@ class Pilot:
 class LoopbackCharger:
     """Async context manager; one paper charger per TCP connection, `chargers` keeps them."""
 
-    def __init__(self, bus: DcBus | None = None, *, answers_tls: bool = True, listens: bool = True) -> None:
+    def __init__(
+        self,
+        bus: DcBus | None = None,
+        *,
+        answers_tls: bool = True,
+        listens: bool = True,
+        kind: type[PaperCharger] = PaperCharger,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.bus = bus
         self.chargers: list[PaperCharger] = []
         self.asked: list[tuple[float, sdp.Security]] = []
@@ -48,6 +57,9 @@ class LoopbackCharger:
         self.silent = False
         self._answers_tls = answers_tls
         self._listens = listens
+        self._kind = kind
+        self._tls = tls
+        self._tls_server: asyncio.Server | None = None
         self._transports: set[asyncio.Transport] = set()
 
     @property
@@ -61,6 +73,8 @@ class LoopbackCharger:
         self.tcp_port = self._server.sockets[0].getsockname()[1]
         if not self._listens:
             self._server.close()
+        if self._tls is not None:
+            self._tls_server = await loop.create_server(lambda: _Tcp(self), "::1", 0, ssl=self._tls)
         self._udp, _ = await loop.create_datagram_endpoint(lambda: _Udp(self), local_addr=("::1", 0))
         self.url = f"sdp://[::1]:{self._udp.get_extra_info('sockname')[1]}"
         self._task = loop.create_task(self._move())
@@ -72,6 +86,8 @@ class LoopbackCharger:
         self._task.cancel()
         self._udp.close()
         self._server.close()
+        if self._tls_server is not None:
+            self._tls_server.close()
         for transport in list(self._transports):
             transport.abort()
         await asyncio.sleep(0)
@@ -86,7 +102,7 @@ class LoopbackCharger:
     def connected(self, transport: asyncio.Transport) -> PaperCharger:
         """A car came."""
         self._transports.add(transport)
-        charger = self.prepare(PaperCharger(self.bus))
+        charger = self.prepare(self._kind(self.bus))
         self.chargers.append(charger)
         return charger
 
@@ -95,12 +111,14 @@ class LoopbackCharger:
         return charger
 
     def discover(self, request: sdp.SdpRequest) -> bytes | None:
-        """SDP answer: never TLS."""
+        """SDP answer: TLS where it is asked for and there is some."""
         self.asked.append((asyncio.get_running_loop().time(), request.security))
         if self.silent or (request.security is sdp.Security.TLS and not self._answers_tls):
             return None
-        address = IPv6Address("::1").packed
-        return sdp.encode_response(sdp.SdpResponse(address, self.tcp_port, sdp.Security.NONE))
+        port, security = self.tcp_port, sdp.Security.NONE
+        if self._tls_server is not None and request.security is sdp.Security.TLS:
+            port, security = self._tls_server.sockets[0].getsockname()[1], sdp.Security.TLS
+        return sdp.encode_response(sdp.SdpResponse(IPv6Address("::1").packed, port, security))
 
 
 class _Udp(asyncio.DatagramProtocol):
