@@ -11,6 +11,7 @@ from vsecc_cli.errors import CommandError
 from vsecc_cli.progress import Progress
 
 if TYPE_CHECKING:
+    from vsecc_sim.plc.powerline import Powerline
     from vsecc_sim.station.station import SimulatedStation
 
 BATTERY_WH = 400.0  # from 20 to 80 % in about 20 s at fast-charging power
@@ -36,6 +37,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--evses", type=int, choices=[1, 2], default=1, help="outlets that charge at once")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same random choices")
     parser.add_argument("--interpreter", choices=["auto", "micropython", "cpython"], default="auto")
+    parser.add_argument(
+        "--powerline",
+        action="store_true",
+        help="the cars come over simulated powerlines, SLAC included (root)",
+    )
     parser.add_argument("--no-ui", action="store_true", help="terminal only (there is no page yet)")
     parser.add_argument(
         "--trace", metavar="FILE", help="write the trace: .pcapng, .json (for replay) or .svg (picture)"
@@ -46,25 +52,42 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Run the demo; 0 when every session reached its goal."""
     try:
-        return asyncio.run(_demo(args))
+        return _over_powerline(args) if args.powerline else asyncio.run(_demo(args))
     except KeyboardInterrupt:
         return 0
 
 
-async def _demo(args: argparse.Namespace) -> int:
+def _over_powerline(args: argparse.Namespace) -> int:
+    """The whole demo inside the station's network namespace; cars in theirs, modems in between."""
+    from vsecc_sim.plc import namespaces
+    from vsecc_sim.plc.powerline import Powerline
+
+    try:
+        with Powerline(outlets=args.evses, cars=args.evses) as line:
+            namespaces.enter(line.station)
+            return asyncio.run(_demo(args, line))
+    except namespaces.NamespacesUnavailable as error:
+        raise CommandError(f"--powerline: {error}") from error
+
+
+async def _demo(args: argparse.Namespace, line: Powerline | None = None) -> int:
     from vsecc_sim.ev.profiles import profile_names
     from vsecc_sim.station import report
-    from vsecc_sim.station.options import StationOptions
+    from vsecc_sim.station.options import StationOptions, outlet_urls
     from vsecc_sim.station.station import SimulatedStation
 
     if args.profile not in profile_names():
         raise CommandError(f"no profile {args.profile}; there are {', '.join(profile_names())}")
     progress = Progress(to_stderr=args.json)
     options = StationOptions(
-        evses=args.evses, seed=args.seed, interpreter=args.interpreter, capacity_wh=BATTERY_WH
+        evses=args.evses,
+        seed=args.seed,
+        interpreter=args.interpreter,
+        capacity_wh=BATTERY_WH,
+        plc=() if line is None else outlet_urls(args.evses),
     )
     progress.say("starting: MCU emulator, host, power electronics, car")
-    async with SimulatedStation(options) as station:
+    async with SimulatedStation(options, line=line) as station:
         progress.say(f"the firmware runs on {station.mcu.interpreter.describe()}")
         progress.say(f"the battery is scaled to {BATTERY_WH:.0f} Wh, so that a session takes half a minute")
         progress.watch(lambda: report.state(station)["evses"])

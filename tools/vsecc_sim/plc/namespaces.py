@@ -95,7 +95,7 @@ def inside(name: str, action: Callable[[], T]) -> T:
 
     def work() -> None:
         try:
-            _enter(name)
+            enter(name)
             results.append(action())
         except BaseException as error:  # carried over to the caller's thread
             errors.append(error)
@@ -115,7 +115,8 @@ def write_setting(path: str, value: str) -> None:
         setting.write_text(value)
 
 
-def _enter(name: str) -> None:
+def enter(name: str) -> None:
+    """Move the calling thread into a namespace; threads and processes it starts afterwards follow."""
     descriptor = os.open(_RUN / name, os.O_RDONLY | os.O_CLOEXEC)
     try:
         if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET):

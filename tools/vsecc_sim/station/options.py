@@ -26,3 +26,8 @@ class StationOptions:
     plc: tuple[str, ...] = ()
     capacity_wh: float | None = None
     virtual_time: bool = False
+
+
+def outlet_urls(outlets: int) -> tuple[str, ...]:
+    """Endpoints of a simulated powerline's outlets, see vsecc_sim.plc.powerline."""
+    return tuple(f"iface://plc{number}" for number in range(1, outlets + 1))

@@ -3,13 +3,34 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from vsecc_sim.ev.simulator import EvResult, EvSimulator
+from vsecc_sim.ev.result import EvResult
 from vsecc_sim.plant.dc_bus import DcBus
 
 if TYPE_CHECKING:
     from vsecc_sim.mcu.service import McuEmulator
+
+
+class Car(Protocol):
+    """What an outlet needs of a car, see ev.simulator.EvSimulator."""
+
+    @property
+    def soc_percent(self) -> float:
+        """State of charge now."""
+
+    @property
+    def phase(self) -> str:
+        """What it is doing."""
+
+    async def run(self) -> EvResult:
+        """One plug-in."""
+
+    def request_stop(self) -> None:
+        """End the session in good order."""
+
+    def unplug(self) -> None:
+        """Cable out."""
 
 
 class EmulatedPilot:
@@ -35,7 +56,7 @@ class Outlet:
         self.number = number
         self.bus = bus
         self.pilot = EmulatedPilot(mcu, number)
-        self.car: EvSimulator | None = None
+        self.car: Car | None = None
         self.result: EvResult | None = None
         self.external = False
         self.soc_start = 0.0
@@ -46,13 +67,15 @@ class Outlet:
         """A car, simulated or external, is connected."""
         return self._task is not None or self.external
 
-    def plug(self, car: EvSimulator) -> None:
-        """Connect a simulated car; it runs its whole session by itself."""
+    def plug(self, car: Car, *, follow: bool = False) -> None:
+        """Connect a car; it runs its whole session by itself. `follow`: its pilot is driven from here."""
+        if follow:
+            self.plug_external()
         self.car, self.result = car, None
         self.soc_start = car.soc_percent
         self._task = asyncio.get_running_loop().create_task(self._drive(car))
 
-    async def _drive(self, car: EvSimulator) -> EvResult:
+    async def _drive(self, car: Car) -> EvResult:
         self.result = await car.run()
         return self.result
 
@@ -89,6 +112,6 @@ class Outlet:
     @property
     def ev_phase(self) -> str:
         """What the simulated car is doing."""
-        if self.external:
+        if self.external and self._task is None:
             return "external"
         return str(self.car.phase) if self.car is not None and self._task is not None else "unplugged"

@@ -9,7 +9,13 @@ from statistics import median, quantiles
 from vsecc_host.app import App
 from vsecc_host.runtime.trace import Frame, Record
 from vsecc_host.station.commands import Command, PublishView
-from vsecc_host.station.events import RelayChanged, StationEvent, V2gSessionEnded, V2gSessionStarted
+from vsecc_host.station.events import (
+    ChargeTargetRequested,
+    RelayChanged,
+    StationEvent,
+    V2gSessionEnded,
+    V2gSessionStarted,
+)
 from vsecc_host.station.values import Phase
 
 ANSWERS_KEPT = 200_000  # answer times; the newest count
@@ -40,6 +46,7 @@ class OutletRecord:
     protocol: str = ""
     end: str = ""
     orderly: bool = False
+    soc_told_percent: float | None = None  # by the car, in its requests
 
 
 class Recorder:
@@ -64,6 +71,8 @@ class Recorder:
             self._enter(what.evse_id, what.view.phase)
         elif isinstance(what, RelayChanged):
             self._relay(what)
+        elif isinstance(what, ChargeTargetRequested):
+            self.outlets[what.evse_id].soc_told_percent = what.soc_percent
         elif isinstance(what, V2gSessionStarted):
             self.outlets[what.evse_id].protocol = what.protocol
         elif isinstance(what, V2gSessionEnded):

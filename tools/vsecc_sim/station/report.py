@@ -32,7 +32,8 @@ def state(station: SimulatedStation) -> dict[str, Any]:
 
 
 def _evse_state(station: SimulatedStation, view: EvseView) -> dict[str, Any]:
-    outlet = station.outlets[view.evse_id]
+    outlet, record = station.outlets[view.evse_id], station.recorder.outlets[view.evse_id]
+    slac = station.app.evses[view.evse_id].slac
     return {
         "evse": view.evse_id,
         "phase": view.phase.value,
@@ -41,12 +42,13 @@ def _evse_state(station: SimulatedStation, view: EvseView) -> dict[str, Any]:
         "relay_closed": view.relay_closed,
         "relay_contact": station.mcu.relay(view.evse_id).closed,
         "ev_phase": outlet.ev_phase,
+        "slac_state": None if slac is None else str(slac.state),
         "v2g_state": station.app.evses[view.evse_id].v2g.state_name,
         "transaction": None,
         "authorization": view.authorization.value,
         "voltage_v": round(view.power.voltage_v, 2),
         "current_a": round(view.power.current_a, 2),
-        "soc_percent": outlet.soc_percent,
+        "soc_percent": record.soc_told_percent if outlet.external else outlet.soc_percent,
         "cable_check": view.cable_check.value,
         "cause": view.cause.value,
         "cause_text": sentence(view.cause),

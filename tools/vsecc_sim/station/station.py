@@ -17,6 +17,9 @@ from vsecc_sim.ev.simulator import EvSimulator
 from vsecc_sim.mcu.service import McuEmulator
 from vsecc_sim.plant.battery import Battery
 from vsecc_sim.plant.dc_bus import DcBus
+from vsecc_sim.plc.powerline import Powerline
+from vsecc_sim.plc.shell import MediumShell
+from vsecc_sim.station.distant_car import DistantCar
 from vsecc_sim.station.options import Refused, StationOptions
 from vsecc_sim.station.outlet import Outlet
 from vsecc_sim.station.recorder import Recorder
@@ -32,10 +35,16 @@ class SimulatedStation:
     """Async context manager; inside it the station is up and cars may come."""
 
     def __init__(
-        self, options: StationOptions, *, settings: Mapping[tuple[str, str], object] | None = None
+        self,
+        options: StationOptions,
+        *,
+        settings: Mapping[tuple[str, str], object] | None = None,
+        line: Powerline | None = None,
     ) -> None:
-        """`settings`: (component, variable) -> value, for this run only."""
+        """`settings`: (component, variable) -> value, for this run; `line`: cars come over powerlines."""
         self.options = options
+        self._line = line
+        self._modems: MediumShell | None = None
         self._changed = dict(settings or {})
         self.inputs_at_start: dict[str, object] = {}  # emulated inputs driven before the host comes up
         self._plugs = 0
@@ -43,6 +52,8 @@ class SimulatedStation:
     async def __aenter__(self) -> Self:
         options = self.options
         numbers = list(range(1, options.evses + 1))
+        if self._line is not None:
+            self._modems = self._line.shell()
         self.mcu = McuEmulator("tcp://127.0.0.1:0", interpreter=options.interpreter, seed=options.seed)
         await self.mcu.start()
         self.mcu.drive_inputs(self.inputs_at_start)
@@ -82,6 +93,8 @@ class SimulatedStation:
     async def _close(self) -> None:
         await self.app.stop()
         await self.mcu.stop()
+        if self._modems is not None:
+            self._modems.close()
 
     def _ready(self) -> bool:
         snapshot = self.app.snapshot()
@@ -120,6 +133,9 @@ class SimulatedStation:
         """Plug a simulated car in; it runs its whole session. Refused when the outlet is taken."""
         outlet = self._free(evse)
         self._plugs += 1
+        if self._line is not None:
+            self._plug_distant(outlet, self._line, profile, soc_percent, target_soc_percent)
+            return
         behaviour = load_profile(profile)
         host, port = self.app.evses[evse].v2g.sdp_address
         outlet.plug(
@@ -133,6 +149,16 @@ class SimulatedStation:
                 seed=self.options.seed + self._plugs,
             )
         )
+
+    def _plug_distant(
+        self, outlet: Outlet, line: Powerline, profile: str, soc_percent: float, target_soc_percent: float
+    ) -> None:
+        """A car in its own namespace; only its pilot is here."""
+        options = {"soc": soc_percent, "target-soc": target_soc_percent}
+        if self.options.capacity_wh is not None:
+            options["capacity"] = self.options.capacity_wh
+        car = DistantCar(line, outlet.number, outlet.pilot, profile=profile, options=options)
+        outlet.plug(car, follow=True)
 
     def plug_external(self, evse: int) -> None:
         """Only the pilot is simulated; a car outside does the talking."""

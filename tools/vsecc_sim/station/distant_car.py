@@ -1,0 +1,116 @@
+"""A car in its own network namespace, behind powerline modems: matched by SLAC, then a process there.
+
+The pilot stays here: the station drives it as for any external car.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import fields
+from typing import Any
+
+from vsecc_sim.ev.result import EvResult
+from vsecc_sim.ev.values import EvEnd
+from vsecc_sim.plc import habits
+from vsecc_sim.plc.ev_machine import EvState
+from vsecc_sim.plc.powerline import EV_INTERFACE, Powerline
+from vsecc_sim.plc.shell import EvSlac
+from vsecc_sim.station.outlet import EmulatedPilot
+
+MATCH_WITHIN_S = 60.0  # several matching runs of a patient car
+_DUTY_MIN, _DUTY_MAX = 30, 70  # permille: digital communication required
+_PILOT_PERIOD_S = 0.05
+
+
+class DistantCar:
+    """Quacks like EvSimulator as far as an outlet needs; `run()` is one plug-in."""
+
+    def __init__(
+        self, line: Powerline, number: int, pilot: EmulatedPilot, *, profile: str, options: dict[str, float]
+    ) -> None:
+        """`options`: of `vsecc sim ev`, such as soc, target-soc, capacity."""
+        self.phase = "connected"
+        self.soc_percent = options.get("soc", 0.0)
+        self._line = line
+        self._number = number
+        self._pilot = pilot
+        self._profile = profile
+        self._options = options
+        self._slac: EvSlac | None = None
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def run(self) -> EvResult:
+        """Match, then charge."""
+        name = self._profile if self._profile in habits.names() else "default"
+        self._slac = EvSlac(self._line.ev_socket(self._number), habits.load(name))
+        try:
+            while not _DUTY_MIN <= self._pilot.duty_permille() <= _DUTY_MAX:
+                await asyncio.sleep(_PILOT_PERIOD_S)
+            self.phase = "matching"
+            self._slac.begin()
+            await self._slac.reached(EvState.LINKED, MATCH_WITHIN_S)
+            self.phase = "session"
+            return await self._charge()
+        except TimeoutError:
+            return self._failed(EvEnd.NO_SDP_ANSWER, f"not matched, {self._slac.machine.state}")
+        finally:
+            self._slac.close()
+            self.phase = "finished"
+
+    async def _charge(self) -> EvResult:
+        options = [word for name, value in self._options.items() for word in (f"--{name}", f"{value:g}")]
+        self._process = await asyncio.create_subprocess_exec(
+            *("ip", "netns", "exec", self._line.car(self._number), sys.executable, "-m", "vsecc_cli.main"),
+            *(
+                "sim",
+                "ev",
+                "--connect",
+                f"iface://{EV_INTERFACE}",
+                "--profile",
+                self._profile,
+                "--json",
+                *options,
+            ),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        output, _ = await self._process.communicate()
+        lines = output.decode().splitlines()
+        if not lines:
+            return self._failed(EvEnd.UNPLUGGED, "the car's process ended without a result")
+        result = _result(json.loads(lines[-1]))
+        self.soc_percent = result.soc_end
+        return result
+
+    def request_stop(self) -> None:
+        """The process ends by itself only; stopping earlier is unplugging."""
+        self.unplug()
+
+    def unplug(self) -> None:
+        """Cable out, whatever it was doing."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    def _failed(self, end: EvEnd, detail: str) -> EvResult:
+        return _result(
+            {
+                "profile": self._profile,
+                "end": end,
+                "detail": detail,
+                "goal": False,
+                "energy_wh": 0.0,
+                "soc_start": self.soc_percent,
+                "soc_end": self.soc_percent,
+                "phases": (),
+                "errors": (detail,),
+                "rounds": 1,
+            }
+        )
+
+
+def _result(table: dict[str, Any]) -> EvResult:
+    """The figures of a car's JSON; single answer times stay with the car."""
+    known = {field.name: table[field.name] for field in fields(EvResult) if field.name in table}
+    return EvResult(**{**known, "end": EvEnd(table["end"]), "answers": {}})
