@@ -32,11 +32,14 @@ class NamespacesUnavailable(Exception):
 
 
 def need_namespaces() -> None:
-    """Raises NamespacesUnavailable without root or ip(8)."""
+    """Raises NamespacesUnavailable without root, without ip(8), and where a container forbids them."""
     if os.geteuid() != 0:
         raise NamespacesUnavailable("network namespaces need root")
     if shutil.which("ip") is None:
         raise NamespacesUnavailable("network namespaces need ip(8) of iproute2")
+    probe = name_of("probe")
+    ip("netns", "add", probe)
+    remove(probe)
 
 
 def ip(*arguments: str) -> str:
