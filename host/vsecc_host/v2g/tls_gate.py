@@ -17,16 +17,14 @@ class TlsGate:
     def __init__(self, evse_id: int, config: V2gConfig) -> None:
         self._evse_id = evse_id
         self._policy = config.tls.policy
-        self._protocols = config.offered(tls=True)
+        self.protocols = config.offered(tls=True)  # may change while running
         self._credentials = TlsCredentials(config.tls.chain, config.tls.key)
         self._told: str | None = None  # the problem in the log, empty for none
 
     @property
     def open(self) -> bool:
-        """A TLS port makes sense: somebody may be told to use it."""
-        return self._policy is TlsPolicy.REQUIRE or (
-            self._policy is TlsPolicy.OFFER and bool(self._protocols)
-        )
+        """The TLS port is wanted."""
+        return self._policy is not TlsPolicy.OFF
 
     @property
     def blocked(self) -> bool:
@@ -35,7 +33,7 @@ class TlsGate:
 
     def ready(self) -> bool:
         """A car could be served over TLS now; a change is told in one line."""
-        if not self.open:
+        if not self.open or (self._policy is TlsPolicy.OFFER and not self.protocols):
             return False
         problem = self._problem()
         if problem != self._told:
@@ -59,7 +57,7 @@ class TlsGate:
         self.ready()
 
     def _problem(self) -> str:
-        if not self._protocols:
+        if not self.protocols:
             return "DIN SPEC 70121 runs without TLS only, and no other protocol is enabled"
         return self._credentials.problem()
 

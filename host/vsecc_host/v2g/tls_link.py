@@ -27,7 +27,7 @@ class TlsCarLink(CarLink):
             return
         self._channel = self._service.tls_channel()
         if self._channel is None:
-            self._give_up("TLS: no usable certificate")
+            self._give_up("TLS: not possible now")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone, whoever closed it."""
