@@ -44,6 +44,7 @@ ACTIONS: dict[str, Action] = {
     "ease": energy.ease,
     "trip": stopping.trip,
     "stop_hard": stopping.stop_hard,
+    "renegotiate": stopping.renegotiate,
     "ramp": stopping.ramp,
     "open": stopping.open_,
     "stuck": stopping.stuck,

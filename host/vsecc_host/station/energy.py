@@ -7,7 +7,7 @@ from vsecc_host.station import events as e
 from vsecc_host.station.limits import PRE_CHARGE_MAX_A, cable_check_voltage, clamp_current
 from vsecc_host.station.state import STALE_S, EvSession, EvseState
 from vsecc_host.station.table import Input, Step
-from vsecc_host.station.values import CableCheck, Cause, Phase, PowerPhase, Stop
+from vsecc_host.station.values import Authorization, CableCheck, Cause, Phase, PowerPhase, Stop
 
 
 def begin(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
@@ -16,7 +16,9 @@ def begin(s: EvseState, step: Step, event: e.StationEvent | None, now: float) ->
     s.cause, s.cause_detail, s.stop = Cause.NONE, "", Stop.NONE
     s.cable_check = CableCheck.IDLE
     s.deadlines[Input.T_STALE] = max(now, s.power.at + STALE_S)
-    if isinstance(event, e.V2gSessionStarted):
+    if not isinstance(event, e.V2gSessionStarted):
+        return
+    if not (event.resumed and s.authorization is Authorization.ACCEPTED):
         s.out.append(
             c.RequestAuthorization(evse_id=s.evse_id, evcc_id=event.evcc_id, protocol=event.protocol)
         )
@@ -52,8 +54,8 @@ def close(s: EvseState, step: Step, event: e.StationEvent | None, now: float) ->
 
 
 def check(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
-    """Contactors are closed: measure the isolation, IEC 61851-23 CC.4.1.2."""
-    if not s.session.powered or s.session.checking:
+    """Contactors are closed, output dead: measure the isolation, IEC 61851-23 CC.4.1.2."""
+    if not s.session.powered or s.session.checking or s.cable_check is not CableCheck.ONGOING:
         return
     s.deadlines.pop(Input.T_CONTACTORS, None)
     s.session.checking = True

@@ -153,6 +153,11 @@ class ChargeTargetRequested(EvseEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeRenegotiationRequested(EvseEvent):
+    """The current is gone and the EV tells new parameters; a cable check or a start follows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChargeStopRequested(EvseEvent):
     """PowerDeliveryReq stop (also straight from pre-charge)."""
 

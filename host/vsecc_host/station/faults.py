@@ -7,6 +7,7 @@ from vsecc_host.station.values import Cause
 CAUSE_TEXT: dict[Cause, str] = {
     Cause.NONE: "Nothing stands in the way of charging.",
     Cause.EV_FINISHED: "The car ended the session in good order.",
+    Cause.EV_PAUSED: "The car paused the session and may go on with it.",
     Cause.EV_STOPPED_EARLY: "The car gave up before energy flowed.",
     Cause.EV_ERROR: "The car reported an error of its own.",
     Cause.EV_DISCONNECTED: "The car closed the connection without ending the session.",
@@ -65,7 +66,14 @@ _REPLUG = frozenset(
 
 # Ends that are nobody's fault: the port LED stays green.
 _GOOD_ENDS = frozenset(
-    {Cause.NONE, Cause.EV_FINISHED, Cause.STOP_REQUESTED, Cause.UNPLUGGED, Cause.STATION_STOPPED}
+    {
+        Cause.NONE,
+        Cause.EV_FINISHED,
+        Cause.EV_PAUSED,
+        Cause.STOP_REQUESTED,
+        Cause.UNPLUGGED,
+        Cause.STATION_STOPPED,
+    }
 )
 
 _OPEN_REASONS = {

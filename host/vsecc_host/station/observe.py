@@ -11,7 +11,15 @@ from vsecc_host.station import values as v
 from vsecc_host.station.commands import PowerSupervision
 from vsecc_host.station.faults import cause_of_open_relay
 from vsecc_host.station.limits import VOLTAGE_STEP_V, Verdict, judge_request, measured_over, voltage_suits
-from vsecc_host.station.state import COOLED_K, GONE_S, INOPERATIVE_S, LOW_CURRENT_A, STALE_S, EvseState
+from vsecc_host.station.state import (
+    COOLED_K,
+    GONE_S,
+    INOPERATIVE_S,
+    LOW_CURRENT_A,
+    STALE_S,
+    TOUCH_SAFE_V,
+    EvseState,
+)
 from vsecc_host.station.table import ENERGY_PHASES, SESSION_PHASES, Input
 
 OVER_LIMITS_S = 0.4  # IEC 61851-23:2023 table 104: longer is an error shutdown
@@ -93,6 +101,8 @@ def _pre_charge_asked(s: EvseState, event: e.PreChargeRequested, now: float) -> 
 
 
 def _start_asked(s: EvseState, event: e.ChargeStartRequested, now: float) -> Inputs:
+    if s.phase is v.Phase.SETUP:  # after a renegotiation the output may still be on
+        return (Input.GO_ON if s.session.powered else Input.OUT_OF_ORDER,)
     return (Input.OUT_OF_ORDER,) if s.phase is v.Phase.CABLE_CHECK else (Input.START,)
 
 
@@ -207,8 +217,10 @@ def _measured(s: EvseState, event: e.PowerMeasured, now: float) -> Inputs:
     s.hot = new.temperature_c > s.config.max_temperature_c - (COOLED_K if s.hot else 0.0)
     if s.hot:
         seen.append(Input.TOO_HOT)
-    if s.phase in (v.Phase.PRE_CHARGE, v.Phase.CHARGING):
+    if s.phase in (v.Phase.PRE_CHARGE, v.Phase.CHARGING) or (s.phase is v.Phase.SETUP and s.session.powered):
         _check_output(s, new, before, now, seen)
+    elif s.phase is v.Phase.CABLE_CHECK and new.contactors_closed and new.voltage_v < TOUCH_SAFE_V:
+        seen.append(Input.OUTPUT_DEAD)
     elif s.phase is v.Phase.STOPPING and s.session.powered and new.current_a < LOW_CURRENT_A:
         seen.append(Input.CURRENT_LOW)
     s.unlock_when_safe(now)
@@ -263,6 +275,7 @@ _READERS: dict[type[e.StationEvent], Callable[[EvseState, Any, float], Inputs]] 
     e.PreChargeRequested: _pre_charge_asked,
     e.ChargeStartRequested: _start_asked,
     e.ChargeTargetRequested: _target_asked,
+    e.ChargeRenegotiationRequested: _as(Input.RENEGOTIATE),
     e.ChargeStopRequested: _as(Input.EV_STOP),
     e.WeldingDetectionRequested: _as(Input.WELDING),
     e.EvErrorReported: _ev_error,

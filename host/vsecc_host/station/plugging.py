@@ -56,12 +56,9 @@ def arm(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> N
     """Ready for a session: listen first, then the pilot invites the car."""
     s.take_config(now)
     s.session, s.held = EvSession(), False
-    s.authorization, s.cable_check, s.stop, s.cause = (
-        Authorization.ONGOING,
-        CableCheck.IDLE,
-        Stop.NONE,
-        Cause.NONE,
-    )
+    if s.cause is not Cause.EV_PAUSED:  # who may charge may also go on
+        s.authorization = Authorization.ONGOING
+    s.cable_check, s.stop, s.cause = CableCheck.IDLE, Stop.NONE, Cause.NONE
     s.unlock_wanted = False
     s.cause_detail = ""
     if s.config.lock_connector and not s.locked:

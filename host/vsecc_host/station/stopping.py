@@ -46,6 +46,12 @@ def ramp(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> 
     _ramp_down(s, now, s.config.ramp_wait_s)
 
 
+def renegotiate(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
+    """New parameters: no current until the car starts again; the output stays on while it stays in C/D."""
+    zero(s)
+    s.cable_check = CableCheck.IDLE
+
+
 def _ramp_down(s: EvseState, now: float, wait_s: float) -> None:
     zero(s)
     low = s.power.current_a < LOW_CURRENT_A and s.is_fresh(now)
@@ -128,6 +134,9 @@ def finish(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -
     s.unlock_wanted = s.locked
     s.unlock_when_safe(now)
     s.reports.append("ended")
+    if s.cause is Cause.EV_PAUSED:  # the pilot stays: switching it would wake the car
+        s.deadlines[Input.T_RESTART] = now + s.config.pilot_retain_s
+        return
     if s.session.orderly:
         s.deadlines[Input.T_PILOT] = now + s.config.pilot_retain_s
     else:

@@ -35,6 +35,7 @@ class Input(Enum):
     INOPERATIVE = "power inoperative"
     POWER_LOST = "power lost or refusing"
     POWER_LIMITS = "power limits told"
+    OUTPUT_DEAD = "closed output below 60 V"
     ISOLATION_OK = "cable check good"
     ISOLATION_BAD = "cable check bad"
     PILOT_WANTED = "pilot wanted for matching"
@@ -43,7 +44,9 @@ class Input(Enum):
     CABLE_CHECK = "cable check asked"
     PRE_CHARGE = "pre-charge asked"
     START = "charge start asked"
+    GO_ON = "charge start without cable check"
     TARGET = "charge target"
+    RENEGOTIATE = "renegotiation asked"
     EV_STOP = "charge stop asked"
     WELDING = "welding detection asked"
     EV_ERROR = "EV error code"
@@ -127,6 +130,7 @@ STA = Step("start", Phase.CHARGING)
 AIM = Step("aim_charge")
 EAS = Step("ease")
 RET = Step("aim_again")
+REN = Step("renegotiate", Phase.SETUP)
 RMP = Step("ramp", Phase.STOPPING)
 BRK = Step("break_off", Phase.STOPPING)
 END = Step("note_end")
@@ -166,25 +170,26 @@ _ROWS: dict[Input, tuple[Step, Step, Step, Step, Step, Step, Step, Step, Step]] 
     #                    IDLE CONN SETUP CABL PREC CHAR STOP FINI FAUL
     I.CP_A:              (NOT, UNP, UNP, UNP, UNP, UNP, UNP, UNP, FUN),
     I.CP_B:              (PLG, NOT, NOT, NOT, NOT, NOT, NOT, NOT, FPL),
-    I.CP_LEFT:           (PLG, NOT, NOT, T_C, T_C, T_C, OPN, NOT, NOT),
+    I.CP_LEFT:           (PLG, NOT, OPN, T_C, T_C, T_C, OPN, NOT, NOT),
     I.CP_CD:             (PLG, NOT, NOT, GRT, NOT, NOT, NOT, WAK, FPL),
     I.CP_BAD:            (NOT, NOT, T_F, T_C, T_C, T_C, OPN, NOT, NOT),
     I.CP_DRIVEN_F:       (NOT, NOT, T_F, T_C, T_C, T_C, OPN, NOT, NOT),
     I.RELAY_CLOSED:      (NOT, NOT, NOT, CLO, NOT, NOT, NOT, NOT, NOT),
-    I.RELAY_OPENED:      (NOT, NOT, NOT, T_X, T_X, T_X, OPN, NOT, NOT),
+    I.RELAY_OPENED:      (NOT, NOT, OPN, T_X, T_X, T_X, OPN, NOT, NOT),
     I.FAULT_LATCHED:     (NOT, NOT, T_F, T_F, T_F, T_F, OPN, NOT, NOT),
     I.FAULT_RELEASED:    (NOT, NOT, NOT, NOT, NOT, NOT, NOT, NOT, NOT),
     I.MCU_UP:            (GRE, GRE, REB, REB, REB, REB, GRE, GRE, GRE),
     I.MCU_LOST:          (NOT, NOT, T_X, T_X, T_X, T_X, OPN, NOT, NOT),
     I.CONTACTORS_CLOSED: (NOT, NOT, NOT, CHK, NOT, NOT, NOT, NOT, NOT),
-    I.CONTACTORS_OPENED: (NOT, NOT, NOT, T_P, T_P, T_P, OPN, NOT, NOT),
+    I.CONTACTORS_OPENED: (NOT, NOT, OPN, T_P, T_P, T_P, OPN, NOT, NOT),
     I.MEASURED:          (NOT, NOT, NOT, NOT, NOT, NOT, NOT, NOT, NOT),
     I.CURRENT_LOW:       (___, ___, ___, ___, ___, ___, OPN, ___, ___),
-    I.ISOLATION_LOST:    (___, ___, ___, ___, T_I, T_I, NOT, ___, ___),
+    I.ISOLATION_LOST:    (___, ___, T_I, ___, T_I, T_I, NOT, ___, ___),
     I.TOO_HOT:           (NOT, NOT, T_H, T_H, T_H, T_H, NOT, NOT, NOT),
-    I.INOPERATIVE:       (NOT, NOT, NOT, T_P, T_P, T_P, NOT, NOT, NOT),
+    I.INOPERATIVE:       (NOT, NOT, OPN, T_P, T_P, T_P, NOT, NOT, NOT),
     I.POWER_LOST:        (NOT, NOT, T_X, T_X, T_X, T_X, NOT, NOT, NOT),
     I.POWER_LIMITS:      (NOT, NOT, NOT, NOT, NOT, RET, NOT, NOT, NOT),
+    I.OUTPUT_DEAD:       (___, ___, ___, CHK, ___, ___, ___, ___, ___),
     I.ISOLATION_OK:      (___, ___, ___, PAS, ___, ___, ___, ___, ___),
     I.ISOLATION_BAD:     (___, ___, ___, T_I, ___, ___, ___, ___, ___),
     I.PILOT_WANTED:      (___, MAT, ___, ___, ___, ___, ___, ___, ___),
@@ -193,8 +198,10 @@ _ROWS: dict[Input, tuple[Step, Step, Step, Step, Step, Step, Step, Step, Step]] 
     I.CABLE_CHECK:       (___, ___, CAB, NOT, ___, ___, ___, ___, ___),
     I.PRE_CHARGE:        (___, ___, ___, PRE, PRE, ___, ___, ___, ___),
     I.START:             (___, ___, ___, ___, STA, NOT, ___, ___, ___),
+    I.GO_ON:             (___, ___, STA, ___, ___, ___, ___, ___, ___),
     I.TARGET:            (___, ___, ___, ___, ___, AIM, ___, ___, ___),
-    I.EV_STOP:           (___, ___, NOT, RMP, RMP, RMP, NOT, ___, ___),
+    I.RENEGOTIATE:       (___, ___, NOT, T_O, T_O, REN, ___, ___, ___),
+    I.EV_STOP:           (___, ___, OPN, RMP, RMP, RMP, NOT, ___, ___),
     I.WELDING:           (___, ___, ___, ___, ___, ___, NOT, ___, ___),
     I.EV_ERROR:          (___, ___, NOT, NOT, NOT, NOT, NOT, ___, ___),
     I.ENDED:             (___, NOT, CON, BRK, BRK, BRK, END, ___, ___),
@@ -222,7 +229,7 @@ _ROWS: dict[Input, tuple[Step, Step, Step, Step, Step, Step, Step, Step, Step]] 
     I.T_CONTACTORS:      (___, ___, ___, T_K, ___, ___, ___, ___, ___),
     I.T_CABLE_CHECK:     (___, ___, ___, T_T, ___, ___, ___, ___, ___),
     I.T_PRE_CHARGE:      (___, ___, ___, ___, T_U, ___, ___, ___, ___),
-    I.T_OVER:            (___, ___, ___, ___, T_L, T_L, ___, ___, ___),
+    I.T_OVER:            (___, ___, T_L, ___, T_L, T_L, ___, ___, ___),
     I.T_SILENCE:         (___, ___, ___, ___, ___, EAS, ___, ___, ___),
     I.T_RAMP:            (___, ___, ___, ___, ___, ___, OPN, ___, ___),
     I.T_STOP:            (___, ___, HRD, HRD, HRD, HRD, ___, ___, ___),
@@ -247,7 +254,7 @@ TIMER_PHASES: dict[Input, tuple[Phase, ...]] = {
     Input.T_CONTACTORS: (Phase.CABLE_CHECK,),
     Input.T_CABLE_CHECK: (Phase.CABLE_CHECK,),
     Input.T_PRE_CHARGE: (Phase.PRE_CHARGE,),
-    Input.T_OVER: (Phase.PRE_CHARGE, Phase.CHARGING),
+    Input.T_OVER: (Phase.SETUP, Phase.PRE_CHARGE, Phase.CHARGING),
     Input.T_SILENCE: (Phase.CHARGING,),
     Input.T_STOP: (Phase.SETUP, *ENERGY_PHASES),
     Input.T_RAMP: (Phase.STOPPING,),

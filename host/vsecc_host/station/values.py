@@ -98,6 +98,7 @@ class Cause(StrEnum):
 
     NONE = "none"
     EV_FINISHED = "ev_finished"  # orderly end asked for by the EV
+    EV_PAUSED = "ev_paused"  # orderly, the same session may go on later
     EV_STOPPED_EARLY = "ev_stopped_early"  # the EV gave up before energy flowed
     EV_ERROR = "ev_error"  # the EV reported an error code
     EV_DISCONNECTED = "ev_disconnected"  # TCP gone without SessionStop

@@ -31,7 +31,7 @@ class V2gConfig:
     """`endpoint` is `sim://` or `iface://NAME`; `protocols` are offered without order: the EV decides."""
 
     endpoint: str = "sim://"
-    protocols: tuple[str, ...] = ("din",)
+    protocols: tuple[str, ...] = ("din", "iso2")
     tls: TlsConfig = field(default_factory=TlsConfig)
     din_charging_mode: str = "DC_extended"  # or DC_core, offered to DIN cars
     renegotiate_share: float = 0.0  # change of the power limit that makes us ask for renegotiation; 0: never

@@ -12,6 +12,7 @@ from vsecc_host.v2g.dc.session import Manners
 from vsecc_host.v2g.dialogue import Dialogue
 from vsecc_host.v2g.din70121 import protocol as din
 from vsecc_host.v2g.exi import Protocol
+from vsecc_host.v2g.iso2 import protocol as iso2
 
 
 class Spoken(NamedTuple):
@@ -24,6 +25,7 @@ class Spoken(NamedTuple):
 
 PROTOCOLS = {
     "din": Spoken(Protocol.DIN, din.DIN, din.MANNERS),
+    "iso2": Spoken(Protocol.ISO2, iso2.ISO2, iso2.MANNERS),
 }
 
 

@@ -7,12 +7,14 @@ import logging
 import secrets
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 
 from vsecc_host.runtime.trace import Trace
 from vsecc_host.station.events import StationEvent, V2gSessionEnded, V2gSessionStarted
-from vsecc_host.station.values import Cause, EvseView
+from vsecc_host.station.values import Cause, CpState, EvseView
 from vsecc_host.v2g import sdp
 from vsecc_host.v2g.config import TlsPolicy, V2gConfig
+from vsecc_host.v2g.dc.memory import SessionMemory
 from vsecc_host.v2g.endpoint import Address, Endpoint, interface_of, open_endpoint, sdp_address
 from vsecc_host.v2g.exi import Protocol, warm_up
 from vsecc_host.v2g.machine import FIRST_MESSAGE_S, V2gConnection
@@ -42,6 +44,7 @@ def _warm_up() -> None:
     """Builds the codecs (60 ms) in a thread, before a car waits and without holding the loop."""
     warm_up(Protocol.SAP)
     warm_up(Protocol.DIN)
+    warm_up(Protocol.ISO2)
 
 
 class V2gService:
@@ -61,6 +64,7 @@ class V2gService:
         self._discovery: asyncio.DatagramTransport | None = None
         self._accepted = False
         self._started = False  # a session runs
+        self._memory = SessionMemory()
         self._car: CarLink | None = None
         self._links: set[CarLink] = set()  # admitted and not closed yet
         self._interface = ""
@@ -171,6 +175,8 @@ class V2gService:
     def update(self, view: EvseView) -> None:
         """The truth about the outlet changed."""
         self.view = view
+        if view.cp_state in (CpState.A, CpState.UNKNOWN):  # another car may come
+            self._memory.forget()
         if self._car is not None:
             self._car.update(view)
 
@@ -182,6 +188,11 @@ class V2gService:
         self._accepted = accepted
         if not accepted and self._car is not None:
             self._car.end(cause)
+
+    def configure(self, config: V2gConfig) -> None:
+        """What is offered to the next car; endpoint and TLS stay."""
+        self.config = replace(config, endpoint=self.config.endpoint, tls=self.config.tls)
+        self._tls.protocols = self.config.offered(tls=True)
 
     def hang_up(self, cause: Cause) -> None:
         """End what runs, whoever is accepted next."""
@@ -235,6 +246,8 @@ class V2gService:
             now=asyncio.get_running_loop().time(),
             protocols=self.config.offered(tls=car.tls),
             session_ids=new_session_id,
+            config=self.config,
+            memory=self._memory,
             frame_seen=car.frame_seen,
             first_message_s=SETUP_S if car.tls else FIRST_MESSAGE_S,
         )

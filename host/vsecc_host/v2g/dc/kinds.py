@@ -13,6 +13,8 @@ class State(StrEnum):
     PAYMENT_SELECTION = "payment selection"
     AUTHORIZATION = "authorization"
     CHARGE_PARAMETERS = "charge parameters"
+    CHARGE_PARAMETERS_AGAIN = "charge parameters, again"
+    CABLE_CHECK_OR_POWER_ON = "cable check or power on"
     CABLE_CHECK = "cable check"
     PRE_CHARGE = "pre-charge"
     PRE_CHARGE_OR_POWER_ON = "pre-charge or power on"

@@ -34,7 +34,6 @@ class DcSession:
     start_told: bool = False  # ChargeStartRequested was emitted
     charge_started: bool = False
     charge_stopped: bool = False
-    output_released: bool = False  # ChargeRenegotiationRequested was emitted
     told_power_w: float = 0.0  # PMax of the schedule the EV holds
     ev_error: str = ""  # name of the newest code other than NO_ERROR
     ev: EvParameters | None = None

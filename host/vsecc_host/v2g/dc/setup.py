@@ -69,7 +69,7 @@ def charge_parameters(
         replace(session, told_power_w=at.view.limits.max_power_w),
         events,
         status=StatusCode.EVSE_Ready if ready else StatusCode.EVSE_NotReady,
-        isolation=Level.INVALID,
+        isolation=None if session.charge_started else Level.INVALID,  # measured when renegotiating
         processing=Processing.FINISHED if ready else Processing.ONGOING,
         moves=ready,
     )

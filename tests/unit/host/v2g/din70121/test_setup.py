@@ -24,7 +24,6 @@ from unit.host.v2g.given import (
 
 from vsecc_host.station.events import EvErrorReported, EvParametersTold, StationEvent, V2gSessionStarted
 from vsecc_host.station.values import Authorization, Cause, EvParameters, EvseView
-from vsecc_host.v2g.dc.kinds import Kind, State
 from vsecc_host.v2g.dc.session import DcSession, Situation
 from vsecc_host.v2g.dc.setup import note_status
 from vsecc_host.v2g.din70121.answers import evseid_bytes
@@ -51,7 +50,7 @@ def asked(
 ) -> Outcome:
     """The request in the state that waits for it."""
     kind = DIN.kind_of(request)
-    state = next(state for state in State if kind in DIN.table[state] and kind is not Kind.SESSION_STOP)
+    state = next(state for state, rules in DIN.table.items() if kind in rules)
     dialogue = dialogue_in(state)
     dialogue.session = replace(session, state=state)
     step = dialogue.ask(message(request), seen or view(at=now), now)
