@@ -29,6 +29,7 @@ from vsecc_host.station.events import (
     StopRequested,
 )
 from vsecc_host.station.evse import EvseMachine
+from vsecc_host.station.sharing import PowerSharing
 from vsecc_host.station.values import EvseView
 from vsecc_host.v2g.service import V2gService
 from vsecc_host.wiring import (
@@ -92,6 +93,7 @@ class App:
         self._mcu_problem = "not connected yet"
         self._measured: dict[str, int] = {}
         self._emergency = emergency_input(settings)
+        self._sharing = PowerSharing(settings.number("ChargingStation", "MaxPower"), evses)
         self.mcu = McuLinkService(mcu_link_config(settings), trace=self.trace, on_event=self.publish)
         self.evses = {number: self._build_evse(number, (loads or {}).get(number)) for number in evses}
         self._routes = self._build_routes()
@@ -183,6 +185,8 @@ class App:
                 evse.powerline.station_event(event, cause)
             self._execute(evse.machine.handle(event, self._loop.time()), cause)
             self._set_timer(evse)
+        for limit in self._sharing.hear(event, [evse.machine.view for evse in self.evses.values()]):
+            self.publish(limit, cause)
         if isinstance(event, McuMeasured) and self._emergency.pressed(event.values["digital_inputs"]):
             self._stop_all("emergency stop", cause)
 
@@ -246,6 +250,7 @@ class App:
         """A setting changed while running: outlets take theirs over with the next session at the latest."""
         logger.info("setting %s changed", change.key)
         self._apply_default_profile()
+        self._sharing = PowerSharing(self.settings.number("ChargingStation", "MaxPower"), list(self.evses))
         for number, evse in self.evses.items():
             self._enqueue(partial(self._configure, number, evse))
 

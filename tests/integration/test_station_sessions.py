@@ -226,3 +226,25 @@ def test_the_default_profile_limits_power_and_follows_a_change() -> None:
         assert station.outlets[1].result.goal
 
     play(story, evses=1)
+
+
+def test_two_cars_share_the_total_power_of_the_station() -> None:
+    async def story(station: SimulatedStation) -> None:
+        station.settings.set_for_run("ChargingStation", "MaxPower", 60_000.0)
+        for evse in (1, 2):
+            station.plug(evse)
+        for evse in (1, 2):
+            await charging(station, evse, above_a=60.0)
+        await asyncio.sleep(1.0)
+        drawn_w = [station.view(evse).power.voltage_v * station.view(evse).power.current_a for evse in (1, 2)]
+        assert sum(drawn_w) <= 61_000.0 and min(drawn_w) > 25_000.0
+        assert {station.view(evse).limits.owner for evse in (1, 2)} == {"station_total"}
+        await station.unplug(2)
+        await virtual_time.settle(
+            lambda: station.view(1).power.voltage_v * station.view(1).power.current_a > 50_000.0,
+            within_s=10.0,
+        )
+        await station.session_over(1)
+        assert station.outlets[1].result.goal
+
+    play(story)
