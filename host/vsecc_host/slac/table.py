@@ -94,6 +94,8 @@ _MOVES: dict[PortInput, dict[PortState, PortState]] = {
     I.T_STEP_EMPTY: {P.LEAVING: P.IDLE, P.STEP_X1: P.IDLE, P.STEP_EF: P.STEP_X1},
 }
 
+_FROM_ALMOST_EVERYWHERE = (I.UNPLUGGED, I.CP_FAULT, I.TERMINATE, I.ERROR, I.T_STEP_EMPTY)
+
 TABLE: dict[PortInput, dict[PortState, PortState]] = {
     seen: {state: moves.get(state, state) for state in P} for seen, moves in _MOVES.items()
 }
@@ -128,10 +130,10 @@ def markdown() -> str:
 
 
 def mermaid() -> str:
-    """The moves as a state diagram; unplugging leads from everywhere to idle and is left out."""
+    """The moves as a state diagram, without those that lead from almost everywhere to one state."""
     lines = ["stateDiagram-v2", "  [*] --> idle"]
     for seen, moves in _MOVES.items():
-        if seen not in (I.UNPLUGGED, I.CP_FAULT, I.T_STEP_EMPTY):
+        if seen not in _FROM_ALMOST_EVERYWHERE:
             lines += [
                 f"  {state.value} --> {target.value}: {seen.value.replace(':', '')}"
                 for state, target in moves.items()
