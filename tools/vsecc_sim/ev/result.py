@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from vsecc_sim.ev.values import EvEnd, EvPhase
+from vsecc_sim.ev.values import Answered, Ended, EvEnd, EvPhase
 
 
 class Progress(NamedTuple):
@@ -57,6 +57,66 @@ class EvResult:
         ]
         table["answers"] = summary_of(times)
         return table
+
+
+class Record:
+    """What happened so far; the last session decides the end."""
+
+    def __init__(self, profile: str, soc_start: float) -> None:
+        self._profile = profile
+        self._soc_start = soc_start
+        self._spans: list[tuple[EvPhase, float]] = []
+        self._answers: dict[str, list[float]] = {}
+        self.phase = EvPhase.CONNECTED
+        self.energised = False
+        self.trouble: list[str] = []  # of paused sessions
+        self.rounds = 0
+        self.protocol = ""  # agreed on in the newest session
+        self.tls = False
+
+    def enter(self, phase: EvPhase, at: float) -> None:
+        """The next phase begins."""
+        self.phase = phase
+        self.energised = self.energised or phase is EvPhase.CHARGING
+        self._spans.append((phase, at))
+
+    def answered(self, event: Answered) -> None:
+        """The charger answered."""
+        self._answers.setdefault(event.message, []).append(round(event.response_s * 1000.0, 4))
+
+    def elapsed_s(self, at: float) -> float:
+        """Since the start of the run."""
+        return at - self._spans[0][1] if self._spans else 0.0
+
+    def result(self, ended: Ended, soc_end: float, energy_wh: float, complaints: list[str]) -> EvResult:
+        """The run is over."""
+        stopped = ended.end is EvEnd.STOPPED_BY_DRIVER and self.energised
+        reached = ended.end is EvEnd.CHARGED or stopped
+        errors = [*complaints, *self.trouble, *ended.trouble]
+        if not reached:
+            errors.insert(0, f"{ended.end}: {ended.detail}" if ended.detail else str(ended.end))
+        return EvResult(
+            profile=self._profile,
+            end=ended.end,
+            detail=ended.detail,
+            goal=reached and not errors,
+            energy_wh=energy_wh,
+            soc_start=self._soc_start,
+            soc_end=soc_end,
+            phases=self._phases(),
+            answers=self._answers,
+            errors=tuple(errors),
+            rounds=self.rounds,
+            protocol=self.protocol,
+            tls=self.tls,
+        )
+
+    def _phases(self) -> tuple[PhaseSpan, ...]:
+        ends = [at for _, at in self._spans[1:]] + [self._spans[-1][1]]
+        return tuple(
+            PhaseSpan(str(phase), self.elapsed_s(at), end - at)
+            for (phase, at), end in zip(self._spans, ends, strict=True)
+        )
 
 
 def summary_of(times_ms: list[float]) -> dict[str, float]:

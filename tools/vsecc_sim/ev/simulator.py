@@ -18,7 +18,7 @@ from vsecc_sim.ev.machine import EvMachine
 from vsecc_sim.ev.memory import Memory
 from vsecc_sim.ev.misbehave import Act, Script
 from vsecc_sim.ev.profiles import Profile, load_profile
-from vsecc_sim.ev.result import EvResult, PhaseSpan, Progress
+from vsecc_sim.ev.result import EvResult, Progress, Record
 from vsecc_sim.ev.scenario import Scenario
 from vsecc_sim.ev.vehicle import Vehicle
 from vsecc_sim.plant.battery import Battery
@@ -54,6 +54,11 @@ class PilotPort(Protocol):
         """Duty cycle as the car measures it; 1000 for steady +12 V."""
 
 
+def _chosen(profile: str | Profile, protocol: str | None) -> Profile:
+    loaded = load_profile(profile) if isinstance(profile, str) else profile
+    return loaded if protocol is None else loaded.speaking(protocol)
+
+
 class EvSimulator:
     """`run()` plugs in, charges and ends; the verbs below steer it from outside.
 
@@ -77,10 +82,8 @@ class EvSimulator:
         protocol: str | None = None,
         v2g_root: str | Path | None = None,
     ) -> None:
-        chosen = load_profile(profile) if isinstance(profile, str) else profile
-        self.profile = chosen if protocol is None else chosen.speaking(protocol)
-        may_tls = self.profile.discovery.tls != "off" and self.profile.offers("iso2")
-        self._tls_context = tls_client.context(v2g_root) if may_tls else None
+        self.profile = _chosen(profile, protocol)
+        self._tls_context = tls_client.context(v2g_root) if self.profile.may_tls else None
         self._target = sdp_client.parse_target(sdp)
         self.battery = battery or Battery.of_profile(self.profile, soc_percent)
         self._bus = bus
@@ -91,11 +94,7 @@ class EvSimulator:
         self._evccid = evccid or bytes((2, *(self._random.randrange(256) for _ in range(5))))
         self._acts = tuple(misbehave)
         self._on_progress = on_progress
-        self.phase = v.EvPhase.CONNECTED
-        self._started_at = 0.0
-        self._spans: list[tuple[v.EvPhase, float]] = []
-        self._answers: dict[str, list[float]] = {}
-        self._energised = False
+        self._record = Record(self.profile.name, self.battery.soc_percent)
         self._line: Line | None = None
         self._machine: EvMachine | None = None
         self._work: asyncio.Task[v.Ended] | None = None
@@ -104,9 +103,6 @@ class EvSimulator:
         self._paused_id: bytes | None = None  # of the session to go on with
         self._paused = False
         self._resumed = asyncio.Event()
-        self._trouble: list[str] = []  # of sessions before the last one
-        self.protocol = ""  # agreed on in the newest session
-        self.tls = False
 
     @classmethod
     def of_scenario(
@@ -137,6 +133,11 @@ class EvSimulator:
         )
 
     @property
+    def phase(self) -> v.EvPhase:
+        """Where it is."""
+        return self._record.phase
+
+    @property
     def soc_percent(self) -> float:
         """State of charge now."""
         return self.battery.soc_percent
@@ -149,26 +150,24 @@ class EvSimulator:
     async def run(self) -> EvResult:
         """The whole plug-in; ends by itself, leaves the cable in (unless `unplug` was called)."""
         loop = asyncio.get_running_loop()
-        self._started_at = loop.time()
+        record = self._record = Record(self.profile.name, self.soc_percent)
         vehicle = self._vehicle = Vehicle(self.battery, self._bus)
-        soc_start = self.soc_percent
         self._enter(v.EvPhase.CONNECTED, loop.time())
         self._set_pilot("B")
-        rounds = 0
         try:
             while True:
-                rounds += 1
+                record.rounds += 1
                 ended = await self._guarded_session(vehicle)
                 if ended.end is v.EvEnd.PAUSED:  # and resumed by now
-                    self._trouble += ended.trouble
                     continue
-                if ended.end not in _AGAIN or self._energised or rounds >= self.profile.ending.rounds:
+                last = record.energised or record.rounds >= self.profile.ending.rounds
+                if last or ended.end not in _AGAIN:
                     break
                 await asyncio.sleep(self.profile.ending.round_pause_s)
         finally:
             self._tidy(vehicle)
         self._enter(v.EvPhase.FINISHED, loop.time())
-        return self._result(ended, soc_start, rounds, vehicle)
+        return record.result(ended, self.soc_percent, self.energy_wh, vehicle.complaints())
 
     def request_stop(self) -> None:
         """The driver wants to go: end the session in an orderly way."""
@@ -244,15 +243,16 @@ class EvSimulator:
         line = await way.line(lambda tls: self._new_line(vehicle, setup_by, tls))
         if isinstance(line, v.Ended):
             return line
-        self._line, self._machine, self.tls = line, line.machine, line.encrypted
+        self._line, self._machine, self._record.tls = line, line.machine, line.encrypted
         watch = loop.create_task(self._watch_pilot(line.machine, line))
         try:
             ended = await line.ended
         finally:
             watch.cancel()
-            self.protocol = line.machine.protocol
+            self._record.protocol = line.machine.protocol
         if ended.end is v.EvEnd.PAUSED:
             self._paused_id, self._machine = line.machine.memory.session_id, None
+            self._record.trouble += ended.trouble
             await self._until_resumed()
         return ended
 
@@ -304,7 +304,7 @@ class EvSimulator:
         vehicle = self._vehicle
         assert vehicle is not None
         if isinstance(event, v.Answered):
-            self._answers.setdefault(event.message, []).append(round(event.response_s * 1000.0, 4))
+            self._record.answered(event)
         elif isinstance(event, v.Reported):
             vehicle.reported(event.voltage_v, event.current_a, event.at)
             self._tell(event.at)
@@ -316,9 +316,7 @@ class EvSimulator:
             vehicle.switch(event.closed)
 
     def _enter(self, phase: v.EvPhase, at: float) -> None:
-        self.phase = phase
-        self._energised = self._energised or phase is v.EvPhase.CHARGING
-        self._spans.append((phase, at))
+        self._record.enter(phase, at)
         self._tell(at)
 
     def _tell(self, at: float) -> None:
@@ -327,7 +325,7 @@ class EvSimulator:
         view = self._vehicle.view()
         self._on_progress(
             Progress(
-                at - self._started_at,
+                self._record.elapsed_s(at),
                 self.phase,
                 view.inlet_voltage_v,
                 view.current_a,
@@ -350,33 +348,3 @@ class EvSimulator:
         if self._forced is not v.EvEnd.UNPLUGGED:
             vehicle.switch(False)
             self._set_pilot("B")
-
-    def _result(self, ended: v.Ended, soc_start: float, rounds: int, vehicle: Vehicle) -> EvResult:
-        goal_end = ended.end is v.EvEnd.CHARGED or (
-            ended.end is v.EvEnd.STOPPED_BY_DRIVER and self._energised
-        )
-        errors = [*vehicle.complaints(), *self._trouble, *ended.trouble]
-        if not goal_end:
-            errors.insert(0, f"{ended.end}: {ended.detail}" if ended.detail else str(ended.end))
-        return EvResult(
-            profile=self.profile.name,
-            end=ended.end,
-            detail=ended.detail,
-            goal=goal_end and not errors,
-            energy_wh=self.energy_wh,
-            soc_start=soc_start,
-            soc_end=self.soc_percent,
-            phases=self._phase_spans(),
-            answers=self._answers,
-            errors=tuple(errors),
-            rounds=rounds,
-            protocol=self.protocol,
-            tls=self.tls,
-        )
-
-    def _phase_spans(self) -> tuple[PhaseSpan, ...]:
-        ends = [at for _, at in self._spans[1:]] + [self._spans[-1][1]]
-        return tuple(
-            PhaseSpan(str(phase), at - self._started_at, end - at)
-            for (phase, at), end in zip(self._spans, ends, strict=True)
-        )

@@ -174,6 +174,11 @@ class Profile:
         """It is in the handshake list."""
         return any(entry.namespace == NAMESPACES[protocol] for entry in self.handshake)
 
+    @property
+    def may_tls(self) -> bool:
+        """It asks for TLS and has something to say behind it."""
+        return self.discovery.tls != "off" and self.offers("iso2")
+
     def over_tls(self) -> Profile:
         """The same car behind TLS, where DIN SPEC 70121 is not offered."""
         entries = tuple(entry for entry in self.handshake if entry.namespace != NAMESPACES["din"])
