@@ -255,6 +255,7 @@ class App:
             self._enqueue(partial(self._configure, number, evse))
 
     def _configure(self, number: int, evse: Evse) -> None:
+        evse.v2g.configure(v2g_config(self.settings, number))
         config = evse_config(self.settings, number)
         self._execute(evse.machine.configure(config, self._loop.time()), self.trace.new_cause())
         self._set_timer(evse)

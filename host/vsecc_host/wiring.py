@@ -80,6 +80,8 @@ def v2g_config(settings: Settings, evse: int) -> V2gConfig:
         endpoint=urlunsplit(url._replace(query="")),
         protocols=settings.members("ChargingCommunicationCtrlr", "Protocols"),
         tls=tls_config(settings),
+        din_charging_mode=settings.text("Connector", "DinChargingMode", evse=evse),
+        renegotiate_share=settings.number("ChargingCommunicationCtrlr", "RenegotiateAbove") / 100.0,
     )
 
 

@@ -129,6 +129,15 @@ _CARS = (
         description="The same for voltage times current above the told power limit",
     ),
     _ccc(
+        variable="RenegotiateAbove",
+        kind=Kind.DECIMAL,
+        default=0.0,
+        minimum=0.0,
+        maximum=100.0,
+        unit="%",
+        description="Change of the power limit that makes us ask ISO 15118-2 cars to renegotiate; 0: never",
+    ),
+    _ccc(
         variable="StopDelay",
         kind=Kind.DECIMAL,
         default=0.0,
