@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ssl
+from contextlib import suppress
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -10,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
-from unit.host.pki.made import LEAF_DAYS, NOW, data, files
+from unit.host.pki.made import LEAF_DAYS, NOW, data, files, folder
 
 from vsecc_host.pki.complete import Names, complete
 
@@ -142,3 +145,43 @@ def test_names_can_be_chosen() -> None:
         for path in ("v2g/secc/chain.pem", "csms/station/chain.pem", "csms/server/chain.pem")
     }
     assert list(names.values()) == ["NLABC1", "4711", "csms.example"]
+
+
+def shake_hands(pki: Path, station: str, server: str = "server") -> None:
+    """Station and CSMS with security profile 3, without sockets; the error of whoever refuses."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pki / "csms" / server / "chain.pem", pki / "csms" / server / "key.pem")
+    context.load_verify_locations(pki / "csms/root.pem")
+    context.load_verify_locations(pki / "csms/station-revoked/revoked.crl.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    client = ssl.create_default_context(cafile=str(pki / "csms/root.pem"))
+    client.load_cert_chain(pki / "csms" / station / "chain.pem", pki / "csms" / station / "key.pem")
+    up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+    ends = [
+        client.wrap_bio(down, up, server_hostname="127.0.0.1"),
+        context.wrap_bio(up, down, server_side=True),
+    ]
+    for end in ends * 3:
+        with suppress(ssl.SSLWantReadError):
+            end.do_handshake()
+    assert ends[1].getpeercert()
+
+
+@pytest.mark.clause("OCPP201 A00 security profile 3")
+def test_station_and_csms_accept_each_other(tmp_path: Path) -> None:
+    shake_hands(folder(tmp_path), "station")
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        ("expired", "expired"),
+        ("not-yet-valid", "not yet valid"),
+        ("revoked", "revoked"),
+        ("wrong-purpose", "purpose"),
+    ],
+)
+def test_the_csms_refuses_a_station(kind: str, reason: str, tmp_path: Path) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError, match=reason):
+        shake_hands(folder(tmp_path), f"station-{kind}")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ssl
+from contextlib import suppress
 from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from unit.host.pki import made
 
 from vsecc_host.settings.store import Settings
@@ -156,6 +159,42 @@ def test_the_leaves_we_refuse_to_present_are_refused_by_a_car(pki: Path, kind: s
         CarTls(pki).connect(channel(pki, kind))
 
 
+def test_a_car_that_knows_the_revocation_list_refuses_the_revoked_leaf(pki: Path) -> None:
+    for kind, accepted in (("secc", True), ("secc-revoked", False)):
+        car = CarTls(pki)
+        car.context.load_verify_locations(pki / "v2g/secc-revoked/revoked.crl.pem")
+        car.context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+        if accepted:
+            assert car.connect(channel(pki, kind)).version() == "TLSv1.2"
+        else:
+            with pytest.raises(ssl.SSLCertVerificationError, match="revoked"):
+                car.connect(channel(pki, kind))
+
+
+@given(st.data())
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_arrives_only_a_tls_error_comes_out(pki: Path, data: st.DataObject) -> None:
+    station, car = channel(pki), CarTls(pki)
+    established = data.draw(st.booleans())
+    if established:
+        tls = car.connect(station)
+        tls.write(b"hello")
+    else:
+        tls = car.context.wrap_bio(car.incoming, car.outgoing)
+        with pytest.raises(ssl.SSLWantReadError):
+            tls.do_handshake()
+    sent = bytearray(car.outgoing.read())
+    for at, value in data.draw(
+        st.lists(st.tuples(st.integers(0, len(sent) - 1), st.integers(0, 255)), max_size=4)
+    ):
+        sent[at] = value
+    sent += data.draw(st.binary(max_size=300))
+    with suppress(TlsError):
+        while sent:
+            station.receive(bytes(sent[:50]))
+            del sent[:50]
+
+
 # --- our files ------------------------------------------------------------------------------------------
 
 
@@ -244,11 +283,11 @@ def test_din_never_runs_over_tls(policy: TlsPolicy, tls: bool, offered: tuple[st
     ],
 )
 def test_settings(chain: str, key: str, expected: tuple[Path, Path], tmp_path: Path) -> None:
-    settings = Settings()
-    settings.set_for_run("ISO15118Ctrlr", "TlsPolicy", "offer")
-    settings.set_for_run("ISO15118Ctrlr", "TlsCertificateChain", chain.format(folder=tmp_path))
-    settings.set_for_run("ISO15118Ctrlr", "TlsPrivateKey", key)
-    tls = v2g_config(settings, 1).tls
+    chosen = Settings()
+    chosen.set_for_run("ISO15118Ctrlr", "TlsPolicy", "offer")
+    chosen.set_for_run("ISO15118Ctrlr", "TlsCertificateChain", chain.format(folder=tmp_path))
+    chosen.set_for_run("ISO15118Ctrlr", "TlsPrivateKey", key)
+    tls = v2g_config(chosen, 1).tls
     assert tls.policy is TlsPolicy.OFFER
     assert [tls.chain, tls.key] == [Path(str(path).format(folder=tmp_path)) for path in expected]
 
