@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from unit.tools.ev.charger import PaperCharger
+from unit.tools.ev.charger_iso2 import Iso2PaperCharger
 from unit.tools.ev.loopback import LoopbackCharger
 
 from vsecc_cli.main import main
@@ -38,14 +40,14 @@ current_demand_s = 2.0
 
 
 @pytest.fixture
-def charger_url() -> Iterator[str]:
+def charger_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A charger in a thread of its own, so that the command can own its loop."""
     up, urls = threading.Event(), list[str]()
     loop = asyncio.new_event_loop()
     over = asyncio.Event()
 
     async def serve() -> None:
-        async with LoopbackCharger() as world:
+        async with LoopbackCharger(kind=getattr(request, "param", PaperCharger)) as world:
             urls.append(world.url)
             up.set()
             await over.wait()
@@ -93,6 +95,29 @@ def test_json_is_the_only_line_on_stdout(
     assert "charging" in captured.err
 
 
+@pytest.mark.parametrize("charger_url", [Iso2PaperCharger], indirect=True)
+def test_a_session_in_iso2_with_a_pause(
+    charger_url: str, scenario: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenario.write_text("pause_after_s = 1.0\nresume_after_s = 1.5\n" + QUICK)
+    args = ["sim", "ev", "--connect", charger_url, "--scenario", str(scenario), "--protocol", "iso2"]
+    assert main([*args, "--capacity", "1000", "--target-soc", "55", "--json"]) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert (table["protocol"], table["end"], table["rounds"]) == ("iso2", "charged", 2)
+
+
+def test_a_pause_in_din_is_told_and_not_done(
+    charger_url: str, scenario: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scenario.write_text("pause_after_s = 1.0\nresume_after_s = 1.1\n" + QUICK)
+    args = ["sim", "ev", "--connect", charger_url, "--scenario", str(scenario), "--capacity", "1000"]
+    assert main([*args, "--target-soc", "54"]) == 0
+    out = capsys.readouterr().out
+    assert "not done: DIN SPEC 70121 knows no pause" in out
+    assert "not done: not paused" in out
+    assert "goal reached: charged, din," in out
+
+
 def test_a_missed_goal_is_exit_status_1(
     charger_url: str, scenario: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -113,6 +138,9 @@ def test_nobody_there(scenario: Path, capsys: pytest.CaptureFixture[str]) -> Non
         (["--connect", "tcp://x"], "expected iface://NAME or sdp://"),
         (["--connect", "iface://no-such-if"], "vsecc:"),
         (["--connect", "sdp://[::1]:9", "--profile", "trabant"], "no profile trabant"),
+        (["--connect", "sdp://[::1]:9", "--protocol", "iso20"], "no protocol iso20; there are din, iso2"),
+        (["--connect", "sdp://[::1]:9", "--profile", "iso2-tls", "--protocol", "din"], "insists on TLS"),
+        (["--connect", "sdp://[::1]:9", "--profile", "iso2-tls", "--v2g-root", "/no/such"], "vsecc:"),
         (["--connect", "sdp://[::1]:9", "--soc", "140"], "not between 0 and 100"),
         (["--connect", "sdp://[::1]:9", "--scenario", "/no/such/file"], "No such file"),
     ],
@@ -130,3 +158,4 @@ def test_the_list_of_profiles(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sim", "ev", "--list"]) == 0
     out = capsys.readouterr().out
     assert "ioniq          Hyundai Ioniq 28 kWh (ends charged)" in out
+    assert "iso2-tls       ISO 15118-2 over TLS only, 60 kWh (ends charged)" in out

@@ -142,9 +142,10 @@ class Screen:
 
     def finish(self, result: EvResult) -> None:
         """What came out."""
+        spoken = f"{result.protocol or 'no session'}{' over TLS' if result.tls else ''}"
         verdict = "goal reached" if result.goal else "goal missed"
         self.say(
-            f"{verdict}: {result.end}, {result.energy_wh:.1f} Wh, "
+            f"{verdict}: {result.end}, {spoken}, {result.energy_wh:.1f} Wh, "
             f"SoC {result.soc_start:.1f} -> {result.soc_end:.1f} %"
         )
         for error in result.errors:
