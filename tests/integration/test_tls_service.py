@@ -163,6 +163,13 @@ async def test_where_tls_is_off_or_pointless_nobody_is_told_of_it(
     assert "TLS:" not in lines.text and "without TLS" not in lines.text
 
 
+async def test_a_protocol_enabled_while_running_makes_tls_possible(pki: Path) -> None:
+    async with TlsStation(pki / "v2g/secc", protocols=("din",)) as station:
+        assert station.ask(sdp.Security.TLS).security is sdp.Security.NONE  # type: ignore[union-attr]
+        station.v2g.configure(V2gConfig(protocols=("din", "iso2")))
+        assert station.ask(sdp.Security.TLS).security is sdp.Security.TLS  # type: ignore[union-attr]
+
+
 async def test_required_tls_is_told_to_every_car_and_the_plain_port_admits_nobody(
     pki: Path, lines: pytest.LogCaptureFixture
 ) -> None:
