@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import tempfile
 import time
@@ -89,30 +90,48 @@ class EvccRun:
     answers_ms: dict[str, list[float]]
     session_s: float
     finished: bool
+    log: str = ""
 
 
-def run_evcc(python: Path, pair: VethPair, loops: int = 30) -> EvccRun:
-    """A DIN session against whatever SECC serves the pair; raises PeerUnavailable when it cannot start."""
+PROTOCOLS = {"din": ["DIN_SPEC_70121"], "iso2": ["ISO_15118_2"]}
+ENDINGS = ("stopped successfully", "Communication session terminated")  # DIN; -2 and -20
+
+
+def run_evcc(
+    python: Path, pair: VethPair, loops: int = 30, *, protocol: str = "din", v2g_root: Path | None = None
+) -> EvccRun:
+    """A session at whatever SECC serves the pair, TLS if a root is given. May raise PeerUnavailable."""
     need_java()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "evcc.json"
         config.write_text(
             json.dumps(
                 {
-                    "supportedProtocols": ["DIN_SPEC_70121"],
+                    "supportedProtocols": PROTOCOLS[protocol],
+                    "supportedEnergyServices": ["DC"],
                     "energyTransferMode": "DC_extended",
-                    "useTls": False,
+                    "useTls": v2g_root is not None,
                     "isCertInstallNeeded": False,
                     "chargeLoopCycle": loops,
                     "sdpRetryCycles": 1,
                 }
             )
         )
+        pki = Path(folder) / "iso15118_2" / "certs"
+        if v2g_root is not None:
+            pki.mkdir(parents=True)
+            shutil.copy(v2g_root, pki / "v2gRootCACert.pem")
         log = Path(folder) / "evcc.log"
         command = inside(pair.car_namespace, python, "-m", "iso15118.evcc.main", config)
         with log.open("w") as sink:
-            process = subprocess.Popen(command, env=environment("ev"), stdout=sink, stderr=subprocess.STDOUT)
-            finished = _await(process, lambda: "stopped successfully" in log.read_text(errors="replace"))
+            process = subprocess.Popen(
+                command,
+                env={**environment("ev"), "PKI_PATH": f"{folder}/"},
+                stdout=sink,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+            )
+            finished = _await(process, lambda: any(end in log.read_text(errors="replace") for end in ENDINGS))
         return read_log(log.read_text(errors="replace"), finished)
 
 
@@ -128,11 +147,12 @@ def _await(process: subprocess.Popen[bytes], done: Callable[[], bool]) -> bool:
 
 def read_log(text: str, finished: bool) -> EvccRun:
     """Answer times from the EVCC's log lines "Sent X" and "X received"."""
-    marks = [(_seconds(m[1]), "sent", m[2]) for m in _SENT.finditer(text)]
-    marks += [(_seconds(m[1]), "received", m[2]) for m in _RECEIVED.finditer(text)]
-    marks.sort(key=lambda mark: mark[0])
+    found = [(m.start(), _seconds(m[1]), "sent", m[2]) for m in _SENT.finditer(text)]
+    found += [(m.start(), _seconds(m[1]), "received", m[2]) for m in _RECEIVED.finditer(text)]
+    marks = [mark[1:] for mark in sorted(found)]  # in the order of the log: its clock has whole milliseconds
     answers: dict[str, list[float]] = {}
     asked: tuple[float, str] | None = None
+    at_s: float
     for at_s, way, name in marks:
         if way == "sent":
             asked = (at_s, name)
@@ -140,7 +160,7 @@ def read_log(text: str, finished: bool) -> EvccRun:
             answers.setdefault(name, []).append((at_s - asked[0]) * 1000)
             asked = None
     session_s = marks[-1][0] - marks[0][0] if marks else 0.0
-    return EvccRun(answers, session_s, finished)
+    return EvccRun(answers, session_s, finished, text)
 
 
 def _seconds(clock: str) -> float:

@@ -19,11 +19,11 @@ urllib.request.urlopen(urllib.request.Request("http://%s/sim/plug", body), timeo
 
 
 @contextlib.contextmanager
-def station_in_namespace(pair: VethPair) -> Iterator[subprocess.Popen[str]]:
+def station_in_namespace(pair: VethPair, *options: str) -> Iterator[subprocess.Popen[str]]:
     """`vsecc sim station` on the station's end of the pair, pilot in state B; yields its process."""
     command = inside(
         pair.station_namespace, sys.executable, "-m", "vsecc_cli.main", "sim", "station",
-        "--evses", "1", "--plc", f"iface://{pair.station_interface}?slac=off", "--control", CONTROL,
+        "--evses", "1", "--plc", f"iface://{pair.station_interface}?slac=off", "--control", CONTROL, *options,
     )  # fmt: skip
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

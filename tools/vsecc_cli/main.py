@@ -24,6 +24,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("sim", "ev"): ("vsecc_cli.sim_ev", "the EV simulator alone"),
     ("bench", "exi"): ("vsecc_bench.exi", "EXI codec beside its peers"),
     ("bench", "link"): ("vsecc_bench.link", "MCU link beside its peers"),
+    ("bench", "slac"): ("vsecc_bench.slac", "SLAC matching beside pyslac"),
     ("bench", "session"): ("vsecc_bench.session", "whole sessions: answers, memory, loop latency"),
 }
 GROUPS = {"sim": "simulators", "bench": "benchmarks beside their peers"}
