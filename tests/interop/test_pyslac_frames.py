@@ -1,4 +1,4 @@
-"""pyslac (PyPI, own environment) reads our SLAC frames, and we read its: a second opinion on the wire format."""
+"""pyslac (PyPI, own environment) reads our SLAC frames, and we read its: a second opinion on the wire."""
 
 from __future__ import annotations
 
@@ -33,11 +33,12 @@ start = p.StartAtennChar.from_bytes(frames["StartAttenCharInd"])
 out["StartAttenCharInd"] = [start.num_sounds, start.time_out, start.run_id.hex()]
 match = p.MatchReq.from_bytes(frames["SlacMatchReq"])
 out["SlacMatchReq.run_id"] = match.run_id.hex()
-confirm = p.SlacParmCnf(forwarding_sta=bytes.fromhex(%r), run_id=bytes.fromhex(%r))
-head = EthernetHeader(dst_mac=bytes.fromhex(%r), src_mac=bytes.fromhex(%r)).pack_big()
+car, own = frames["car"], frames["own"]
+confirm = p.SlacParmCnf(forwarding_sta=car, run_id=read.run_id)
+head = EthernetHeader(dst_mac=car, src_mac=own).pack_big()
 out["SlacParmCnf"] = (head + HomePlugHeader(0x6065).pack_big() + confirm.pack_big()).hex()
 print(json.dumps(out))
-""" % (CAR.hex(), RUN.hex(), CAR.hex(), OWN.hex())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,7 @@ def test_pyslac_and_we_agree(peer: Path) -> None:
         "SlacMatchReq": m.SlacMatchReq(ev_mac=CAR, evse_mac=OWN, run_id=RUN),
     }
     frames = {name: codec.encode(OWN, CAR, message).hex() for name, message in sent.items()}
+    frames |= {"car": CAR.hex(), "own": OWN.hex()}
     done = subprocess.run(
         [peer, "-c", SCRIPT], input=json.dumps(frames), capture_output=True, text=True, check=True, timeout=60
     )
