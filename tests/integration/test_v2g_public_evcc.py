@@ -11,19 +11,22 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from unit.host.v2g.namespaces import Net, inside, ip, net
 from unit.host.v2g.scripted import ScriptedStation
 
+from vsecc_host.station.events import ChargeTargetRequested, V2gSessionStarted
 from vsecc_host.station.values import Cause
 from vsecc_sim.virtual_time import settle
 
 __all__ = ["net"]
 
 PEER = os.environ.get("VSECC_ECOG_PYTHON", "")
-CONFIG = {
-    "supportedProtocols": ["DIN_SPEC_70121"],
+DIN = {"supportedProtocols": ["DIN_SPEC_70121"]}
+ISO2 = {"supportedProtocols": ["ISO_15118_2"], "supportedEnergyServices": ["DC"]}
+CONFIG: dict[str, Any] = {
     "energyTransferMode": "DC_extended",
     "useTls": False,
     "isCertInstallNeeded": False,
@@ -36,10 +39,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-async def evcc(namespace: str, folder: Path) -> str:
+async def evcc(namespace: str, folder: Path, speaks: dict[str, list[str]]) -> str:
     """Run the car to its end; its log."""
     config = folder / "evcc.json"
-    config.write_text(json.dumps(CONFIG))
+    config.write_text(json.dumps(CONFIG | speaks))
     process = await asyncio.create_subprocess_exec(
         *("ip", "netns", "exec", namespace, "timeout", "90", PEER, "-m", "iso15118.evcc.main", str(config)),
         cwd=folder,
@@ -58,11 +61,21 @@ async def evcc(namespace: str, folder: Path) -> str:
     return log.decode()
 
 
-async def test_the_public_evcc_charges(net: Net, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("speaks", "protocol", "says_at_its_end"),
+    [(DIN, "din", "stopped successfully"), (ISO2, "iso2", "Communication session terminated")],
+)
+async def test_the_public_evcc_charges(
+    net: Net, tmp_path: Path, speaks: dict[str, list[str]], protocol: str, says_at_its_end: str
+) -> None:
     with inside(net.station):
         async with ScriptedStation(endpoint="iface://se0") as station:
             await settle(lambda: station.v2g.state_name == "listening", within_s=10)
             await settle(lambda: "tentative" not in ip("-n", net.car, "-6", "addr"), within_s=10)
-            log = await evcc(net.car, tmp_path)
-    assert "stopped successfully" in log, log[-2000:]
+            log = await evcc(net.car, tmp_path, speaks)
+    assert says_at_its_end in log, log[-2000:]
     assert [(end.cause, end.orderly) for end in station.ends] == [(Cause.EV_FINISHED, True)]
+    started = [event for event, _ in station.events if isinstance(event, V2gSessionStarted)]
+    assert [event.protocol for event in started] == [protocol]
+    targets = [event for event, _ in station.events if isinstance(event, ChargeTargetRequested)]
+    assert len(targets) > CONFIG["chargeLoopCycle"] / 2

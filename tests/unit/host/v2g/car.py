@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from unit.host.v2g.given import NOW, REQUESTS, SESSION_ID, message, view
 
 from vsecc_host.station.events import StationEvent, V2gSessionEnded
 from vsecc_host.station.values import CableCheck, CpState, EvseView
 from vsecc_host.v2g import v2gtp
+from vsecc_host.v2g.config import V2gConfig
 from vsecc_host.v2g.dc.kinds import Kind as K
+from vsecc_host.v2g.dc.memory import SessionMemory
 from vsecc_host.v2g.exi import Protocol, decode, encode
 from vsecc_host.v2g.exi.app_protocol import AppProtocol, SupportedAppProtocolReq
 from vsecc_host.v2g.machine import V2gConnection
@@ -27,10 +29,40 @@ def request(body: Any, session_id: bytes = SESSION_ID) -> bytes:
     return v2gtp.pack(v2gtp.PayloadType.EXI, encode(Protocol.DIN, message(body, session_id)))
 
 
+PATH = (
+    K.SESSION_SETUP,
+    K.SERVICE_DISCOVERY,
+    K.PAYMENT_SELECTION,
+    K.AUTHORIZATION,
+    K.CHARGE_PARAMETER_DISCOVERY,
+    K.CABLE_CHECK,
+    K.CABLE_CHECK,
+    K.PRE_CHARGE,
+    K.POWER_DELIVERY_ON,
+    K.CURRENT_DEMAND,
+    K.POWER_DELIVERY_OFF,
+    K.WELDING_DETECTION,
+    K.SESSION_STOP,
+)
+
+
 class Car:
     """Talks to a V2gConnection; `events` collects everything the machine told."""
 
-    def __init__(self, seen: EvseView | None = None, protocols: Collection[str] = ("din",)) -> None:
+    codec = Protocol.DIN
+    marker = 0x9A  # second byte of every message
+    offer = OFFER
+    requests: ClassVar[Mapping[K, Any]] = REQUESTS
+    path = PATH
+    protocols: Collection[str] = ("din",)
+
+    def __init__(
+        self,
+        seen: EvseView | None = None,
+        protocols: Collection[str] | None = None,
+        memory: SessionMemory | None = None,
+        config: V2gConfig | None = None,
+    ) -> None:
         self.now = NOW
         self.view = seen or view()
         self.events: list[StationEvent] = []
@@ -39,7 +71,9 @@ class Car:
             evse_id=1,
             view=self.view,
             now=NOW,
-            protocols=protocols,
+            protocols=self.protocols if protocols is None else protocols,
+            memory=memory,
+            config=config,
             session_ids=lambda: SESSION_ID,
             frame_seen=lambda direction, raw: self.frames.append((direction, raw)),
         )
@@ -54,15 +88,18 @@ class Car:
             for raw in payloads
         ]
 
-    @staticmethod
-    def _codec(payload: bytes) -> Protocol:
-        return Protocol.DIN if payload[1] == 0x9A else Protocol.SAP
+    def _codec(self, payload: bytes) -> Protocol:
+        return self.codec if payload[1] == self.marker else Protocol.SAP
+
+    def pack(self, body: Any, session_id: bytes = SESSION_ID) -> bytes:
+        """A request as it goes over the line."""
+        return request(body, session_id)
 
     def send(self, body: Any, **changes: Any) -> list[Any]:
-        """A DIN request, now."""
+        """A request, now."""
         if changes:
             self.see(**changes)
-        self.link.receive(request(body), self.now)
+        self.link.receive(self.pack(body), self.now)
         return self.take()
 
     def see(self, **changes: Any) -> None:
@@ -71,7 +108,7 @@ class Car:
         self.link.update(self.view, self.now)
 
     def shake_hands(self) -> list[Any]:
-        self.link.receive(handshake(), self.now)
+        self.link.receive(handshake(self.offer), self.now)
         return self.take()
 
     def wait(self, seconds: float) -> list[Any]:
@@ -91,25 +128,10 @@ class Car:
     def go_to(self, kind: K) -> None:
         """A healthy session up to, not including, this request."""
         self.shake_hands()
-        path = [
-            K.SESSION_SETUP,
-            K.SERVICE_DISCOVERY,
-            K.PAYMENT_SELECTION,
-            K.AUTHORIZATION,
-            K.CHARGE_PARAMETER_DISCOVERY,
-            K.CABLE_CHECK,
-            K.CABLE_CHECK,
-            K.PRE_CHARGE,
-            K.POWER_DELIVERY_ON,
-            K.CURRENT_DEMAND,
-            K.POWER_DELIVERY_OFF,
-            K.WELDING_DETECTION,
-            K.SESSION_STOP,
-        ]
-        for step in path[: path.index(kind)]:
+        for step in self.path[: self.path.index(kind)]:
             after_stop = step in (K.WELDING_DETECTION, K.SESSION_STOP)
             self.send(
-                REQUESTS[step],
+                self.requests[step],
                 voltage_v=376.0,
                 contactors_closed=True,
                 cable_check=CableCheck.PASSED,

@@ -1,0 +1,316 @@
+"""Cable check to SessionStop where ISO 15118-2 has its own words: schedule, loop, renegotiation, pause."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from unit.host.v2g.given import LIMITS, MAC, NOW, SESSION_ID, view
+from unit.host.v2g.iso2.given import (
+    PAUSE,
+    READY,
+    REQUESTS,
+    Code,
+    Status,
+    ask,
+    body_of,
+    current_demand,
+    dialogue_in,
+    discovery,
+    failed,
+    power_delivery,
+    pre_charge,
+    session_stop,
+)
+
+from vsecc_host.station.events import (
+    CableCheckRequested,
+    ChargeRenegotiationRequested,
+    ChargeStartRequested,
+    ChargeStopRequested,
+    ChargeTargetRequested,
+)
+from vsecc_host.station.values import CableCheck, Cause, CpState, Stop
+from vsecc_host.v2g.dc.kinds import Kind as K
+from vsecc_host.v2g.dc.kinds import State as S
+from vsecc_host.v2g.dc.memory import PausedSession, SessionMemory
+from vsecc_host.v2g.exi import iso15118_2 as m
+from vsecc_host.v2g.iso2.protocol import MANNERS
+
+START = power_delivery(m.ChargeProgress.Start)
+STOP = power_delivery(m.ChargeProgress.Stop)
+AGAIN = power_delivery(m.ChargeProgress.Renegotiate)
+
+
+# --- cable check, pre-charge ------------------------------------------------------------------------------
+
+
+def test_the_first_cable_check_answer_is_never_finished() -> None:
+    dialogue = dialogue_in(S.CABLE_CHECK, cable_check_since=None, pilot_seen=False)
+    step = ask(dialogue, REQUESTS[K.CABLE_CHECK], view(cable_check=CableCheck.PASSED))
+    shown = m.DcEvseStatus(
+        0, m.EvseNotification.None_, Status.EVSE_IsolationMonitoringActive, m.IsolationLevel.Invalid
+    )
+    assert body_of(step) == m.CableCheckRes(Code.OK, shown, m.EvseProcessing.Ongoing)
+    assert step.events == (CableCheckRequested(at=NOW, evse_id=1),)
+    step = ask(dialogue, REQUESTS[K.CABLE_CHECK])
+    assert body_of(step) == m.CableCheckRes(Code.OK, READY, m.EvseProcessing.Finished)
+
+
+@pytest.mark.clause("ISO15118-2 8.7 V2G_SECC_CableCheck_Performance_Time")
+def test_cable_check_ends_after_38_s() -> None:
+    dialogue = dialogue_in(S.CABLE_CHECK, cable_check_since=NOW)
+    for now, code in ((NOW + 38.0, Code.OK), (NOW + 38.1, Code.FAILED)):
+        step = ask(dialogue, REQUESTS[K.CABLE_CHECK], view(at=now, cable_check=CableCheck.ONGOING), now)
+        assert body_of(step).response_code == code
+    assert failed(step) == (Code.FAILED, Cause.CABLE_CHECK_TIMEOUT)
+
+
+def test_nothing_bounds_the_time_to_ready_to_charge() -> None:
+    now = NOW + 3000.0
+    step = ask(dialogue_in(S.CHARGE_PARAMETERS), discovery(), now=now)
+    assert body_of(step).response_code == Code.OK
+
+
+@pytest.mark.clause("ISO15118-2 8.7 V2G_SECC_PreCharge_Performance_Time")
+def test_pre_charge_without_voltage_ends_after_5_s() -> None:
+    dialogue = dialogue_in(S.PRE_CHARGE)
+    ask(dialogue, pre_charge(376.0))
+    now = NOW + 5.1
+    step = ask(dialogue, pre_charge(376.0), view(at=now, voltage_v=300.0), now)
+    assert failed(step) == (Code.FAILED, Cause.PRE_CHARGE_TIMEOUT)
+
+
+# --- power delivery ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.clause("ISO15118-2 8.7 PowerDelivery")
+def test_start_waits_for_the_contactors_at_most_4_s() -> None:
+    dialogue = dialogue_in(S.PRE_CHARGE_OR_POWER_ON, pre_charge_target_v=376.0)
+    step = ask(dialogue, START, view(voltage_v=370.0))
+    assert (step.answer, step.wait_until) == (None, NOW + 4.0)
+    assert step.events == (ChargeStartRequested(at=NOW, evse_id=1),)
+    step = dialogue.again(view(at=NOW + 4.0, voltage_v=370.0), NOW + 4.0)
+    assert failed(step) == (Code.FAILED_PowerDeliveryNotApplied, Cause.RELAY_NOT_CLOSED)
+
+
+def test_start_without_voltage_has_no_code_of_its_own() -> None:
+    dialogue = dialogue_in(S.PRE_CHARGE_OR_POWER_ON, pre_charge_target_v=376.0)
+    ask(dialogue, START, view(contactors_closed=True))
+    step = dialogue.again(view(at=NOW + 4.0, contactors_closed=True), NOW + 4.0)
+    assert failed(step) == (Code.FAILED_PowerDeliveryNotApplied, Cause.PRE_CHARGE_TIMEOUT)
+
+
+@pytest.mark.parametrize("schedule", [2, 255])
+def test_start_with_a_schedule_that_was_not_offered(schedule: int) -> None:
+    request = power_delivery(m.ChargeProgress.Start, schedule)
+    step = ask(dialogue_in(S.PRE_CHARGE_OR_POWER_ON), request, view(contactors_closed=True))
+    assert failed(step) == (Code.FAILED_TariffSelectionInvalid, Cause.EV_PROTOCOL_ERROR)
+    assert not step.events
+
+
+def test_a_profile_above_pmax_is_no_reason_to_refuse() -> None:
+    power = m.PhysicalValue(3, m.UnitSymbol.W, 900)
+    profile = m.ChargingProfile((m.ProfileEntry(0, power),))
+    request = START._replace(charging_profile=profile)
+    step = ask(dialogue_in(S.PRE_CHARGE_OR_POWER_ON), request, view(contactors_closed=True))
+    assert body_of(step).response_code == Code.OK
+
+
+@pytest.mark.parametrize(
+    "state", [S.CABLE_CHECK, S.PRE_CHARGE, S.PRE_CHARGE_OR_POWER_ON, S.CURRENT_DEMAND_FIRST, S.CURRENT_DEMAND]
+)
+def test_stop_is_answered_when_the_current_is_gone(state: S) -> None:
+    dialogue = dialogue_in(state)
+    step = ask(dialogue, STOP._replace(sa_schedule_tuple_id=77), view(current_a=80.0))
+    assert step.events == (ChargeStopRequested(at=NOW, evse_id=1),)
+    step = dialogue.again(view(at=NOW + 0.4, current_a=0.9), NOW + 0.4)
+    assert body_of(step).response_code == Code.OK
+    assert dialogue.session.state is S.WELDING_OR_STOP
+
+
+# --- the loop ---------------------------------------------------------------------------------------------
+
+
+def test_the_loop_answers_from_the_latest_measurement() -> None:
+    step = ask(
+        dialogue_in(S.CURRENT_DEMAND), current_demand(400.0, 50.0), view(voltage_v=398.54, current_a=49.876)
+    )
+    assert body_of(step) == m.CurrentDemandRes(
+        Code.OK,
+        READY,
+        m.PhysicalValue(-1, m.UnitSymbol.V, 3985),
+        m.PhysicalValue(-2, m.UnitSymbol.A, 4987),
+        False,
+        False,
+        False,
+        "DE*VSE*E1",
+        1,
+        m.PhysicalValue(-1, m.UnitSymbol.V, 10000),
+        m.PhysicalValue(-2, m.UnitSymbol.A, 20000),
+        m.PhysicalValue(1, m.UnitSymbol.W, 15000),
+    )
+    assert step.events == (
+        ChargeTargetRequested(at=NOW, evse_id=1, voltage_v=400.0, current_a=50.0, soc_percent=55),
+    )
+
+
+@pytest.mark.clause("S9")
+def test_a_stale_measurement_ends_the_loop_without_limits_in_the_answer() -> None:
+    step = ask(dialogue_in(S.CURRENT_DEMAND), current_demand(), view(), NOW + 1.01)
+    assert failed(step) == (Code.FAILED, Cause.POWER_STALE)
+    body = body_of(step)
+    assert body.dc_evse_status.evse_status_code == Status.EVSE_EmergencyShutdown
+    assert (body.evse_maximum_power_limit, body.meter_info, body.receipt_required) == (None, None, None)
+
+
+def test_a_stop_wish_is_notified_and_the_code_stays_ok() -> None:
+    seen = view(stop=Stop.NORMAL, stop_delay_s=9.2)
+    body = body_of(ask(dialogue_in(S.CURRENT_DEMAND), current_demand(), seen))
+    assert body.response_code == Code.OK
+    assert body.dc_evse_status == m.DcEvseStatus(
+        10, m.EvseNotification.StopCharging, Status.EVSE_Shutdown, m.IsolationLevel.Valid
+    )
+
+
+@pytest.mark.parametrize(
+    ("share", "power_w", "owner", "asks"),
+    [
+        (0.0, 10_000.0, "csms", False),  # never, the default
+        (0.3, 150_000.0, "power_electronics", False),
+        (0.3, 105_000.0, "csms", False),  # just 30 %
+        (0.3, 104_000.0, "csms", True),
+        (0.3, 196_000.0, "csms", True),  # upwards too
+        (0.3, 10_000.0, "ev", False),  # the car set it itself
+    ],
+)
+def test_a_changed_limit_asks_for_renegotiation(share: float, power_w: float, owner: str, asks: bool) -> None:
+    manners = MANNERS._replace(renegotiate_share=share)
+    dialogue = dialogue_in(S.CURRENT_DEMAND, manners=manners, told_power_w=150_000.0)
+    seen = view(limits=replace(LIMITS, max_power_w=power_w, owner=owner))
+    notified = body_of(ask(dialogue, current_demand(), seen)).dc_evse_status.evse_notification
+    assert (notified is m.EvseNotification.ReNegotiation) is asks
+
+
+# --- renegotiation ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", [S.CURRENT_DEMAND_FIRST, S.CURRENT_DEMAND])
+def test_renegotiation_takes_the_current_down_then_asks_for_parameters(state: S) -> None:
+    # GIVEN a charging car
+    dialogue = dialogue_in(state, charge_started=True, pre_charge_since=NOW, start_told=True)
+    # WHEN it asks to renegotiate
+    step = ask(dialogue, AGAIN, view(voltage_v=390.0, current_a=80.0, contactors_closed=True))
+    # THEN the current goes first, the answer comes when it is gone
+    assert (step.answer, step.wait_until) == (None, NOW + 4.0)
+    assert step.events == (
+        ChargeTargetRequested(at=NOW, evse_id=1, voltage_v=390.0, current_a=0.0, soc_percent=0),
+    )
+    step = dialogue.again(view(at=NOW + 0.3, current_a=1.0), NOW + 0.3)
+    assert (step.answer, step.events) == (None, ())
+    step = dialogue.again(view(at=NOW + 0.5, current_a=0.2), NOW + 0.5)
+    assert body_of(step).response_code == Code.OK
+    assert step.events == (ChargeRenegotiationRequested(at=NOW + 0.5, evse_id=1),)
+    assert dialogue.session.state is S.CHARGE_PARAMETERS_AGAIN
+    assert dialogue.ramp_down_s() is None
+
+
+def test_renegotiation_fails_when_the_current_stays() -> None:
+    dialogue = dialogue_in(S.CURRENT_DEMAND)
+    ask(dialogue, AGAIN, view(current_a=80.0))
+    step = dialogue.again(view(at=NOW + 4.0, current_a=80.0), NOW + 4.0)
+    assert failed(step) == (Code.FAILED, Cause.POWER_REFUSED)
+
+
+def renegotiated() -> Any:
+    dialogue = dialogue_in(S.CURRENT_DEMAND, charge_started=True, start_told=True)
+    ask(dialogue, AGAIN, view(contactors_closed=True))
+    step = ask(dialogue, discovery(), view(limits=replace(LIMITS, max_power_w=20_000.0)))
+    (schedule,) = body_of(step).sa_schedules.sa_schedule_tuple
+    (entry,) = schedule.pmax_schedule.pmax_schedule_entry
+    assert entry.pmax == m.PhysicalValue(0, m.UnitSymbol.W, 20_000)
+    shown = body_of(step).evse_charge_parameter.dc_evse_status
+    assert shown.evse_isolation_status is m.IsolationLevel.Valid  # measured while charging
+    return dialogue
+
+
+def test_after_renegotiation_cable_check_and_pre_charge_begin_anew() -> None:
+    dialogue = renegotiated()
+    step = ask(dialogue, REQUESTS[K.CABLE_CHECK], view(cable_check=CableCheck.PASSED))
+    assert body_of(step).evse_processing is m.EvseProcessing.Ongoing
+    assert step.events == (CableCheckRequested(at=NOW, evse_id=1),)
+    ask(dialogue, REQUESTS[K.CABLE_CHECK])
+    ask(dialogue, pre_charge(376.0), view(voltage_v=376.0))
+    step = ask(dialogue, START, view(voltage_v=376.0, contactors_closed=True))
+    assert step.events == (ChargeStartRequested(at=NOW, evse_id=1),)
+    assert dialogue.session.state is S.CURRENT_DEMAND_FIRST
+
+
+def test_a_car_that_kept_its_contactors_closed_may_start_at_once() -> None:
+    dialogue = renegotiated()
+    step = ask(dialogue, START, view(voltage_v=390.0, contactors_closed=True))
+    assert body_of(step).response_code == Code.OK
+    assert step.events == (ChargeStartRequested(at=NOW, evse_id=1),)
+
+
+@pytest.mark.parametrize("stop", [Stop.NORMAL, Stop.EMERGENCY])
+def test_no_renegotiation_while_the_station_stops(stop: Stop) -> None:
+    step = ask(dialogue_in(S.CURRENT_DEMAND), AGAIN, view(stop=stop))
+    assert failed(step) == (Code.FAILED, Cause.STOP_REQUESTED)
+
+
+# --- the end ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.clause("ISO15118-2 8.4.2")
+def test_a_pause_is_kept_and_ends_in_good_order() -> None:
+    memory = SessionMemory()
+    evcc = MAC.hex().upper()
+    dialogue = dialogue_in(S.WELDING_OR_STOP, memory=memory, evcc_id=evcc, charge_started=True)
+    step = ask(dialogue, PAUSE)
+    assert body_of(step) == m.SessionStopRes(Code.OK)
+    assert step.ending is not None and (step.ending.cause, step.ending.orderly) == (Cause.EV_PAUSED, True)
+    assert memory.paused == PausedSession(SESSION_ID, evcc)
+
+
+@pytest.mark.parametrize("stop", [Stop.NORMAL, Stop.EMERGENCY])
+def test_a_pause_of_a_session_the_station_stops_is_an_end(stop: Stop) -> None:
+    memory = SessionMemory()
+    step = ask(dialogue_in(S.WELDING_OR_STOP, memory=memory), PAUSE, view(stop=stop))
+    assert step.ending is not None and (step.ending.cause, step.ending.orderly) == (
+        Cause.STOP_REQUESTED,
+        True,
+    )
+    assert memory.paused is None
+
+
+@pytest.mark.parametrize(
+    ("session", "cause"),
+    [
+        ({"charge_started": True}, Cause.EV_FINISHED),
+        ({}, Cause.EV_STOPPED_EARLY),
+        ({"charge_started": True, "ev_error": "FAILED_EVRESSMalfunction"}, Cause.EV_ERROR),
+    ],
+)
+def test_terminate_is_never_refused(session: dict[str, Any], cause: Cause) -> None:
+    memory = SessionMemory()
+    step = ask(dialogue_in(S.WELDING_OR_STOP, memory=memory, **session), session_stop(), view(at=0.0))
+    assert body_of(step) == m.SessionStopRes(Code.OK)
+    assert step.ending is not None and (step.ending.cause, step.ending.orderly) == (cause, True)
+    assert memory.paused is None
+
+
+def test_welding_detection_waits_for_the_pilot_in_b() -> None:
+    dialogue = dialogue_in(S.WELDING_OR_STOP)
+    step = ask(dialogue, REQUESTS[K.WELDING_DETECTION], view(voltage_v=390.0))
+    assert (step.answer, step.wait_until) == (None, NOW + 1.5)
+    step = dialogue.again(view(at=NOW + 0.2, voltage_v=250.0, cp_state=CpState.B), NOW + 0.2)
+    assert body_of(step).evse_present_voltage == m.PhysicalValue(-2, m.UnitSymbol.V, 25000)
+
+
+def test_silence_limits_by_state() -> None:
+    assert dialogue_in(S.SESSION_SETUP).silence_s() == 18.0
+    assert dialogue_in(S.CHARGE_PARAMETERS_AGAIN).silence_s() == 60.0
+    loop = dialogue_in(S.CURRENT_DEMAND)
+    assert (loop.ramp_down_s(), loop.silence_s()) == (1.5, 10.0)
