@@ -29,10 +29,23 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--once", action="store_true", help="one session, then a summary; exit 0 only if it reached its goal"
     )
-    parser.add_argument("--json", action="store_true", help="the summary as one JSON line at the end")
-    parser.add_argument("--protocol", choices=["din"], default="din", help="V2G protocol the car offers")
     parser.add_argument(
-        "--profile", default="default", help="which real car to behave like (vsecc sim ev --list)"
+        "--sessions", type=int, metavar="N", help="N sessions in a row, then the last one's summary"
+    )
+    parser.add_argument(
+        "--battery", type=float, metavar="WH", default=BATTERY_WH, help="size of every battery"
+    )
+    parser.add_argument("--json", action="store_true", help="the summary as one JSON line at the end")
+    parser.add_argument(
+        "--protocol", choices=["din", "iso2"], help="offer this one, whatever the profile offers"
+    )
+    parser.add_argument(
+        "--tls", action="store_true", help="ISO 15118-2 over TLS, with a PKI made for this run"
+    )
+    parser.add_argument(
+        "--profile",
+        default="default",
+        help="which real car to behave like (vsecc sim ev --list); NAME,NAME: one per outlet",
     )
     parser.add_argument("--evses", type=int, choices=[1, 2], default=1, help="outlets that charge at once")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same random choices")
@@ -76,41 +89,58 @@ async def _demo(args: argparse.Namespace, line: Powerline | None = None) -> int:
     from vsecc_sim.station.options import StationOptions, outlet_urls
     from vsecc_sim.station.station import SimulatedStation
 
-    if args.profile not in profile_names():
-        raise CommandError(f"no profile {args.profile}; there are {', '.join(profile_names())}")
+    unknown = set(args.profile.split(",")) - set(profile_names(None))
+    if unknown:
+        raise CommandError(f"no profile {', '.join(unknown)}; there are {', '.join(profile_names(None))}")
     progress = Progress(to_stderr=args.json)
     options = StationOptions(
         evses=args.evses,
         seed=args.seed,
         interpreter=args.interpreter,
-        capacity_wh=BATTERY_WH,
+        capacity_wh=args.battery,
+        tls=args.tls,
         plc=() if line is None else outlet_urls(args.evses),
     )
     progress.say("starting: MCU emulator, host, power electronics, car")
     async with SimulatedStation(options, line=line) as station:
         progress.say(f"the firmware runs on {station.mcu.interpreter.describe()}")
-        progress.say(f"the battery is scaled to {BATTERY_WH:.0f} Wh, so that a session takes half a minute")
+        progress.say(f"the battery is scaled to {args.battery:.0f} Wh, so that a session is short")
         progress.watch(lambda: report.state(station)["evses"])
-        while True:
-            summary = await _session(station, args)
-            progress.finish(summary)
-            if args.once:
-                break
-            progress.say(f"next car in {NEXT_CAR_S:.0f} s (Ctrl-C ends)")
-            await asyncio.sleep(NEXT_CAR_S)
+        summaries = await _sessions(station, args, progress)
         if args.trace:
             report.write_trace(station, args.trace)
+    summary = summaries[-1]
+    if args.sessions:
+        summary |= {"sessions": len(summaries), "failed": sum(not one["goal"] for one in summaries)}
     if args.json:
         print(json.dumps(summary), flush=True)
-    return 0 if summary["goal"] else 1
+    return 0 if all(one["goal"] for one in summaries) else 1
+
+
+async def _sessions(
+    station: SimulatedStation, args: argparse.Namespace, progress: Progress
+) -> list[dict[str, Any]]:
+    """One session, as many as asked for, or one after the other until Ctrl-C."""
+    wanted = 1 if args.once else args.sessions
+    summaries = []
+    while True:
+        summaries.append(await _session(station, args))
+        progress.finish(summaries[-1])
+        if len(summaries) == wanted:
+            return summaries
+        if not args.sessions:
+            del summaries[:-1]
+            progress.say(f"next car in {NEXT_CAR_S:.0f} s (Ctrl-C ends)")
+            await asyncio.sleep(NEXT_CAR_S)
 
 
 async def _session(station: SimulatedStation, args: argparse.Namespace) -> dict[str, Any]:
     from vsecc_sim.station import report
 
     numbers = range(1, args.evses + 1)
+    profiles = args.profile.split(",")
     for number in numbers:
-        station.plug(number, profile=args.profile)
+        station.plug(number, profile=profiles[(number - 1) % len(profiles)], protocol=args.protocol)
     for number in numbers:
         await station.session_over(number)
     for number in numbers:

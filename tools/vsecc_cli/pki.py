@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from vsecc_host.pki.complete import PkiFile
 
 _MAX_DAYS = 365  # a leaf must not outlive its issuer, which lives two years
-_PRIVATE, _PUBLIC = 0o600, 0o644
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -43,6 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Build, then write all or nothing that exists already."""
     from vsecc_host.pki.complete import Names, complete
+    from vsecc_sim.pki_folder import write_pki
 
     wishes = {
         "secc_id": args.secc_id,
@@ -51,32 +50,12 @@ def run(args: argparse.Namespace) -> int:
     }
     names = Names(**{name: value for name, value in wishes.items() if value})
     files = complete(names, datetime.now(UTC).replace(microsecond=0), args.days)
-    write_pki(files, args.out, force=args.force)
+    try:
+        write_pki(files, args.out, force=args.force)
+    except FileExistsError as error:
+        raise CommandError(f"{error}; --force replaces them") from error
     print(_report_json(files, args.out) if args.json else _report(files, args.out))
     return 0
-
-
-def write_pki(files: Sequence[PkiFile], folder: Path, *, force: bool = False) -> None:
-    """Write the files; without `force` nothing is written when one of them exists."""
-    existing = [file.path for file in files if (folder / file.path).exists()]
-    if existing and not force:
-        raise CommandError(
-            f"{folder} already holds {len(existing)} of these files ({existing[0]}, ...); "
-            "--force replaces them"
-        )
-    for file in files:
-        path = folder / file.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _write(path, file.data, _PRIVATE if file.private else _PUBLIC)
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    """Never readable by others in between, never half written: a new file takes the name when it is whole."""
-    new = path.with_name(path.name + ".new")
-    new.unlink(missing_ok=True)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
-        stream.write(data)
-    new.replace(path)
 
 
 def _days(text: str) -> int:

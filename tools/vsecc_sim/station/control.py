@@ -45,6 +45,7 @@ BODIES: dict[str, dict[str, Field]] = {
     "fault": {"evse": EVSE, "code": Field(str, required=True), "active": Field(bool)},
     "ev-pause": {"evse": EVSE},
     "ev-resume": {"evse": EVSE},
+    "ev-renegotiate": {"evse": EVSE},
     "stop": {"evse": EVSE, "emergency": Field(bool)},
     "io": {"inputs": Field(dict, required=True)},
     "clock": {"advance_s": Field(Number, required=True)},

@@ -28,11 +28,11 @@ class DistantCar:
     """Quacks like EvSimulator as far as an outlet needs; `run()` is one plug-in."""
 
     def __init__(
-        self, line: Powerline, number: int, pilot: EmulatedPilot, *, profile: str, options: dict[str, float]
+        self, line: Powerline, number: int, pilot: EmulatedPilot, *, profile: str, options: dict[str, str]
     ) -> None:
         """`options`: of `vsecc sim ev`, such as soc, target-soc, capacity."""
         self.phase = "connected"
-        self.soc_percent = options.get("soc", 0.0)
+        self.soc_percent = float(options.get("soc", 0.0))
         self._line = line
         self._number = number
         self._pilot = pilot
@@ -60,7 +60,7 @@ class DistantCar:
             self.phase = "finished"
 
     async def _charge(self) -> EvResult:
-        options = [word for name, value in self._options.items() for word in (f"--{name}", f"{value:g}")]
+        options = [word for name, value in self._options.items() for word in (f"--{name}", value)]
         self._process = await asyncio.create_subprocess_exec(
             *("ip", "netns", "exec", self._line.car(self._number), sys.executable, "-m", "vsecc_cli.main"),
             *(

@@ -25,6 +25,7 @@ class StationOptions:
     config: Path | None = None
     plc: tuple[str, ...] = ()
     capacity_wh: float | None = None
+    tls: bool = False  # ISO 15118-2 over TLS, with a PKI made for this run
     virtual_time: bool = False
 
 

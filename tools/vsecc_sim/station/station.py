@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +17,7 @@ from vsecc_host.station.values import CpState, EvseView, Phase
 from vsecc_sim.ev.profiles import load_profile
 from vsecc_sim.ev.simulator import EvSimulator
 from vsecc_sim.mcu.service import McuEmulator
+from vsecc_sim.pki_folder import make_pki
 from vsecc_sim.plant.battery import Battery
 from vsecc_sim.plant.dc_bus import DcBus
 from vsecc_sim.plc.powerline import Powerline
@@ -44,6 +47,7 @@ class SimulatedStation:
         """`settings`: (component, variable) -> value, for this run; `line`: cars come over powerlines."""
         self.options = options
         self._line = line
+        self._folder = TemporaryDirectory(prefix="vsecc-")
         self._modems: MediumShell | None = None
         self._changed = dict(settings or {})
         self.inputs_at_start: dict[str, object] = {}  # emulated inputs driven before the host comes up
@@ -77,11 +81,29 @@ class SimulatedStation:
             factory=options.factory, config=options.config, state_dir=options.state_dir, evses=options.evses
         )
         settings.set_for_run("Mcu", "Url", self.mcu.url)
+        if options.tls:
+            make_pki(self._pki_folder)
+            settings.set_for_run("ISO15118Ctrlr", "TlsPolicy", "offer")
+            settings.set_for_run("ISO15118Ctrlr", "TlsCertificateChain", str(self._secc / "chain.pem"))
+            settings.set_for_run("ISO15118Ctrlr", "TlsPrivateKey", str(self._secc / "key.pem"))
         for (component, variable), value in self._changed.items():
             settings.set_for_run(component, variable, value)
         for number, url in enumerate(options.plc[: options.evses], 1):
             settings.set_for_run("Plc", "Url", url, evse=number)
         return settings
+
+    @property
+    def _pki_folder(self) -> Path:
+        return Path(self._folder.name) / "pki"
+
+    @property
+    def _secc(self) -> Path:
+        return self._pki_folder / "v2g" / "secc"
+
+    @property
+    def v2g_root(self) -> Path | None:
+        """Root certificate cars need to trust this station; None without TLS."""
+        return self._pki_folder / "v2g" / "root.pem" if self.options.tls else None
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
@@ -93,6 +115,7 @@ class SimulatedStation:
     async def _close(self) -> None:
         await self.app.stop()
         await self.mcu.stop()
+        self._folder.cleanup()
         if self._modems is not None:
             self._modems.close()
 
@@ -127,6 +150,7 @@ class SimulatedStation:
         evse: int,
         *,
         profile: str = "default",
+        protocol: str | None = None,
         soc_percent: float = 20.0,
         target_soc_percent: float = 80.0,
     ) -> None:
@@ -134,7 +158,7 @@ class SimulatedStation:
         outlet = self._free(evse)
         self._plugs += 1
         if self._line is not None:
-            self._plug_distant(outlet, self._line, profile, soc_percent, target_soc_percent)
+            self._plug_distant(outlet, self._line, profile, protocol, soc_percent, target_soc_percent)
             return
         behaviour = load_profile(profile)
         host, port = self.app.evses[evse].v2g.sdp_address
@@ -146,19 +170,33 @@ class SimulatedStation:
                 battery=Battery.of_profile(behaviour, soc_percent, capacity_wh=self.options.capacity_wh),
                 pilot=outlet.pilot,
                 target_soc_percent=target_soc_percent,
+                protocol=protocol,
+                v2g_root=self.v2g_root,
                 seed=self.options.seed + self._plugs,
             )
         )
 
     def _plug_distant(
-        self, outlet: Outlet, line: Powerline, profile: str, soc_percent: float, target_soc_percent: float
+        self,
+        outlet: Outlet,
+        line: Powerline,
+        profile: str,
+        protocol: str | None,
+        soc_percent: float,
+        target_soc_percent: float,
     ) -> None:
         """A car in its own namespace; only its pilot is here."""
-        options = {"soc": soc_percent, "target-soc": target_soc_percent}
-        if self.options.capacity_wh is not None:
-            options["capacity"] = self.options.capacity_wh
-        car = DistantCar(line, outlet.number, outlet.pilot, profile=profile, options=options)
-        outlet.plug(car, follow=True)
+        options = {
+            "soc": soc_percent,
+            "target-soc": target_soc_percent,
+            "capacity": self.options.capacity_wh,
+            "protocol": protocol,
+            "v2g-root": self.v2g_root,
+        }
+        given = {name: str(value) for name, value in options.items() if value is not None}
+        outlet.plug(
+            DistantCar(line, outlet.number, outlet.pilot, profile=profile, options=given), follow=True
+        )
 
     def plug_external(self, evse: int) -> None:
         """Only the pilot is simulated; a car outside does the talking."""

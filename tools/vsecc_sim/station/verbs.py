@@ -8,6 +8,7 @@ from typing import Any
 
 from vsecc_host.station.events import AuthorizationDecided, StationEvent, StopRequested
 from vsecc_sim.ev.profiles import ProfileError
+from vsecc_sim.ev.simulator import EvSimulator, NotPossible
 from vsecc_sim.station.options import Refused
 from vsecc_sim.station.station import SimulatedStation
 
@@ -29,20 +30,24 @@ class Verbs:
             "start-button": self._start_button,
             "stop": self._stop,
             "fault": self._fault,
-            "ev-pause": self._no_pause,
-            "ev-resume": self._no_pause,
+            "ev-pause": lambda body: self._wish(body, "pause"),
+            "ev-resume": lambda body: self._wish(body, "resume"),
+            "ev-renegotiate": lambda body: self._wish(body, "renegotiate"),
             "io": self._io,
             "clock": self._clock,
         }
 
     def _plug(self, body: Body) -> None:
-        if body.get("charge") == "ac" or body.get("auth") == "pnc" or body.get("protocol", "din") != "din":
-            raise Refused("only DIN SPEC 70121 (DC, external identification) is there yet")
+        if body.get("charge") == "ac" or body.get("auth") == "pnc":
+            raise Refused("only DC with external identification is there yet")
+        if body.get("protocol") not in (None, "din", "iso2"):
+            raise Refused("protocol must be din or iso2")
         if body.get("external"):
             self._station.plug_external(body["evse"])
             return
         options = {
             "profile": body.get("profile"),
+            "protocol": body.get("protocol"),
             "soc_percent": body.get("soc"),
             "target_soc_percent": body.get("target_soc"),
         }
@@ -100,8 +105,15 @@ class Verbs:
         else:
             raise Refused(f"no fault {code}; there are {', '.join(sorted([*of_power, *mcu.FAULTS]))}")
 
-    def _no_pause(self, body: Body) -> None:
-        raise Refused("DIN SPEC 70121 knows no pause")
+    def _wish(self, body: Body, verb: str) -> None:
+        """Pause, resume or renegotiate: what an ISO 15118-2 car can do."""
+        car = self._station.outlet(body["evse"]).car
+        if not isinstance(car, EvSimulator):
+            raise Refused(f"outlet {body['evse']} has no simulated car")
+        try:
+            getattr(car, verb)()
+        except NotPossible as error:
+            raise Refused(str(error)) from error
 
     def _io(self, body: Body) -> None:
         try:

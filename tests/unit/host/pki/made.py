@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from vsecc_cli.pki import write_pki
 from vsecc_host.pki.complete import Names, PkiFile, complete
+from vsecc_sim.pki_folder import write_pki
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 LEAF_DAYS = 90
