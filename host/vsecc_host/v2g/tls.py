@@ -56,9 +56,9 @@ class TlsCredentials:
         self._unusable = "not read yet"
 
     @property
-    def subject(self) -> str:
-        """Common name of our leaf; empty while none can be used."""
-        return self._chain.subject if self._chain is not None else ""
+    def summary(self) -> str:
+        """Whose certificate it is and how long it lasts; empty while none can be used."""
+        return f"{self._chain.subject}, until {self._chain.valid_until:%Y-%m-%d}" if self._chain else ""
 
     @property
     def hint(self) -> str:

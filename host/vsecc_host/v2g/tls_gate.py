@@ -63,7 +63,7 @@ class TlsGate:
 
     def _tell(self, problem: str) -> None:
         if not problem:
-            logger.info("EVSE %d: TLS with certificate %s", self._evse_id, self._credentials.subject)
+            logger.info("EVSE %d: TLS with certificate %s", self._evse_id, self._credentials.summary)
             if self._credentials.hint:
                 logger.warning("EVSE %d: TLS: %s", self._evse_id, self._credentials.hint)
         elif self._policy is TlsPolicy.REQUIRE:

@@ -200,7 +200,9 @@ def test_whatever_arrives_only_a_tls_error_comes_out(pki: Path, data: st.DataObj
 
 def test_good_files(pki: Path) -> None:
     good = credentials(pki)
-    assert good.problem() == "" and good.subject == "DEVSESECC1" and good.hint == ""
+    assert good.problem() == "" and good.hint == ""
+    until = made.NOW + timedelta(days=made.LEAF_DAYS)
+    assert good.summary == f"DEVSESECC1, until {until:%Y-%m-%d}"
     assert good.context() is good.context() is not None
 
 
