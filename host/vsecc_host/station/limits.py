@@ -17,9 +17,9 @@ NO_LIMITS = DcLimits(
 PRE_CHARGE_MAX_A = 2.0  # IEC 61851-23 pre-charge
 LEAST_OFFER_A = 1.0  # cars end the session when 0 A is offered
 VOLTAGE_STEP_V = 10.0  # the current limit follows the voltage in steps, so that the view does not flicker
-REQUEST_TOLERANCE = 1.05  # cars round, and so do the wire formats
-REQUEST_TOLERANCE_A = 1.0
+REQUEST_TOLERANCE_A = 1.0  # cars round to whole amperes, and so do the wire formats
 REQUEST_TOLERANCE_V = 1.0
+MEASURED_TOLERANCE = 1.05
 MEASURED_TOLERANCE_V = 10.0  # accuracy of the measurement, IEC 61851-23
 MEASURED_TOLERANCE_A = 2.0
 
@@ -125,10 +125,11 @@ def judge_request(
 ) -> frozenset[Verdict]:
     """What is wrong with a target; power counts at the present voltage, where energy really flows."""
     too_low = current_a > 0 and voltage_v < limits.min_voltage_v - REQUEST_TOLERANCE_V
+    at_least_a = current_a - REQUEST_TOLERANCE_A
     findings = {
         Verdict.VOLTAGE: too_low or voltage_v > hardware_max_v + REQUEST_TOLERANCE_V,
-        Verdict.CURRENT: current_a > limits.max_current_a * REQUEST_TOLERANCE + REQUEST_TOLERANCE_A,
-        Verdict.POWER: current_a * min(voltage_v, present_v) > limits.max_power_w * REQUEST_TOLERANCE,
+        Verdict.CURRENT: at_least_a > limits.max_current_a,
+        Verdict.POWER: at_least_a * min(voltage_v, present_v) > limits.max_power_w,
     }
     return frozenset(verdict for verdict, found in findings.items() if found)
 
@@ -137,7 +138,7 @@ def measured_over(voltage_v: float, current_a: float, limits: DcLimits) -> bool:
     """True when the output is beyond the negotiated limits by more than the accuracy of a measurement."""
     return (
         voltage_v > limits.max_voltage_v + MEASURED_TOLERANCE_V
-        or current_a > limits.max_current_a * REQUEST_TOLERANCE + MEASURED_TOLERANCE_A
+        or current_a > limits.max_current_a * MEASURED_TOLERANCE + MEASURED_TOLERANCE_A
     )
 
 

@@ -70,7 +70,9 @@ def _without_pilot(session: DcSession, events: tuple[StationEvent, ...], at: Sit
 
 def pre_charge(req: PreCharge, session: DcSession, at: Situation) -> Reply | Refusal:
     """Follows every target, also a nonsensical first one (Skoda, BMW); reports the measured voltage only."""
-    target_v = min(max(number(req.ev_target_voltage), 0.0), at.view.limits.max_voltage_v)
+    asked_v = max(number(req.ev_target_voltage), at.view.limits.min_voltage_v)
+    target_v = min(asked_v, at.view.limits.max_voltage_v)
+    told_v = target_v if session.pre_charge_since is None else asked_v  # the station judges the later ones
     current_a = max(number(req.ev_target_current), 0.0)
     since = at.now if session.pre_charge_since is None else session.pre_charge_since
     present_v = at.view.power.voltage_v
@@ -79,7 +81,7 @@ def pre_charge(req: PreCharge, session: DcSession, at: Situation) -> Reply | Ref
         reason = f"{present_v:.1f} V of {target_v:.1f} V after {times.PRE_CHARGE_S:g} s"
         return Refusal(Code.FAILED, Cause.PRE_CHARGE_TIMEOUT, reason)
     session = replace(session, pre_charge_since=since, pre_charge_target_v=target_v, voltage_reached=reached)
-    event = PreChargeRequested(at=at.now, evse_id=session.evse_id, voltage_v=target_v, current_a=current_a)
+    event = PreChargeRequested(at=at.now, evse_id=session.evse_id, voltage_v=told_v, current_a=current_a)
     return Reply(session, (event,))
 
 

@@ -125,7 +125,8 @@ def test_clamped_current(asked, given_a):
     ("voltage", "current", "present", "wrong"),
     [
         (400, 50, 390, set()),
-        (450, 104, 280, set()),
+        (450, 101, 280, set()),
+        (450, 101.1, 280, {Verdict.CURRENT}),
         (921, 10, 390, set()),
         (922, 10, 390, {Verdict.VOLTAGE}),
         (100, 10, 390, {Verdict.VOLTAGE}),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unit.host.v2g.given import MAC, NOW, SESSION_ID
+from unit.host.v2g.given import MAC, SESSION_ID
 from unit.host.v2g.iso2.car import Iso2Car
 from unit.host.v2g.iso2.given import PAUSE, REQUESTS, Code, current_demand
 from unit.host.v2g.test_any_view import CHANGES
@@ -198,10 +198,9 @@ def test_every_request_is_answered_in_time(start: K, steps: list[tuple[K, dict[s
     ends_once(car)
 
 
-@given(st.lists(st.sampled_from(list(K)), max_size=30), st.floats(0, 3))
+@given(st.lists(st.sampled_from(list(K)), max_size=30))
 @settings(max_examples=200, deadline=None)
-def test_current_is_asked_for_only_in_the_loop(kinds: list[K], current_a: float) -> None:
-    """Whatever order requests come in: a target with current follows a start that was answered OK."""
+def test_a_target_follows_a_start_whatever_comes(kinds: list[K]) -> None:
     car = Iso2Car()
     car.go_to(K.PRE_CHARGE)
     for kind in kinds:
@@ -213,4 +212,3 @@ def test_current_is_asked_for_only_in_the_loop(kinds: list[K], current_a: float)
     ]
     if any(isinstance(event, e.ChargeTargetRequested) for event in kept):
         assert isinstance(kept[0], e.ChargeStartRequested)
-    assert car.now >= NOW
