@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -14,6 +14,7 @@ from vsecc_host.settings.store import Settings
 from vsecc_host.station.commands import Command
 from vsecc_host.station.events import CableCheckRequested, ChargeStopRequested, StationEvent, V2gSessionEnded
 from vsecc_host.station.values import CpState, EvseView, Phase
+from vsecc_sim.ev.misbehave import Act
 from vsecc_sim.ev.profiles import load_profile
 from vsecc_sim.ev.simulator import EvSimulator
 from vsecc_sim.mcu.service import McuEmulator
@@ -153,6 +154,7 @@ class SimulatedStation:
         protocol: str | None = None,
         soc_percent: float = 20.0,
         target_soc_percent: float = 80.0,
+        misbehave: Iterable[Act] = (),
     ) -> None:
         """Plug a simulated car in; it runs its whole session. Refused when the outlet is taken."""
         outlet = self._free(evse)
@@ -171,6 +173,7 @@ class SimulatedStation:
                 pilot=outlet.pilot,
                 target_soc_percent=target_soc_percent,
                 protocol=protocol,
+                misbehave=misbehave,
                 v2g_root=self.v2g_root,
                 seed=self.options.seed + self._plugs,
             )
