@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import ssl
 from collections.abc import Callable, Coroutine
 from functools import wraps
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from shared_data import SHARED
 from unit.host.pki import made
 from unit.tools.ev.charger import PaperCharger
 from unit.tools.ev.charger_iso2 import Iso2PaperCharger
@@ -30,7 +30,6 @@ from vsecc_sim.plant.battery import Battery
 from vsecc_sim.plant.dc_bus import DcBus
 from vsecc_sim.virtual_time import run, settle
 
-SHARED = Path(os.environ.get("VSECC_SHARED", Path(__file__).resolve().parents[2].parent / "shared"))
 VECTORS = SHARED / "vectors" / "exi" / "iso15118_2.json"
 
 
@@ -314,6 +313,39 @@ def test_one_byte_at_a_time_over_tls(pki: Path) -> None:
             act = Act(at=Step.PAYMENT_SELECTION, do=Do.ONE_BYTE, interval_s=0.001)
             root = pki / "v2g/root.pem"
             assert (await new_car(world, "iso2-tls", v2g_root=root, misbehave=(act,)).run()).goal
+
+    run(story())
+
+
+def test_pulling_the_cable_goes_silent_over_tls(pki: Path) -> None:
+    async def story() -> None:
+        async with Iso2World(tls=server(pki)) as world:
+            car = new_car(world, "iso2-tls", v2g_root=pki / "v2g/root.pem")
+            task = asyncio.create_task(car.run())
+            await settle(lambda: car.energy_wh > 5)
+            requests = len(world.charger.requests)
+            car.unplug()
+            assert (await task).end is EvEnd.UNPLUGGED
+            await asyncio.sleep(5.0)
+            assert len(world.charger.requests) == requests
+
+    run(story())
+
+
+@pytest.mark.parametrize(
+    ("act", "end"),
+    [
+        (Act(at=Step.CURRENT_DEMAND, nth=3, do=Do.DISCONNECT), EvEnd.MISBEHAVED),
+        (Act(at=Step.CURRENT_DEMAND, nth=3, do=Do.DISCONNECT, reset=True), EvEnd.MISBEHAVED),
+        (Act(at=Step.CABLE_CHECK, do=Do.NEVER_READ), EvEnd.MESSAGE_TIMEOUT),
+    ],
+    ids=["closes", "resets", "never reads"],
+)
+def test_misbehaviour_over_tls(pki: Path, act: Act, end: EvEnd) -> None:
+    async def story() -> None:
+        async with Iso2World(tls=server(pki)) as world:
+            root = pki / "v2g/root.pem"
+            assert (await new_car(world, "iso2-tls", v2g_root=root, misbehave=(act,)).run()).end is end
 
     run(story())
 

@@ -63,6 +63,8 @@ def test_merge_replaces_lists_and_leaves_its_arguments_alone() -> None:
         ({"patience": {"pilot_s": "long"}}, "pilot_s: 'long' must be float"),
         ({"messages": {"conditioning": 1}}, "conditioning: 1 must be bool"),
         ({"patience": 5}, "patience: must be a table"),
+        ({"discovery": {"tls": "maybe"}}, "tls: 'maybe' must be one of off, try, insist"),
+        ({"checks": {"renegotiation": "never"}}, "must be one of full, short"),
         ({"handshake": [{"namespace": "x"}]}, "missing priority, schema_id, version"),
     ],
 )
