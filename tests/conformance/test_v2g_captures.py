@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from pathlib import Path
 
 import pytest
+from shared_data import CAPTURES
 from unit.host.v2g.scripted import ScriptedStation
 
 from vsecc_host.station import events as e
@@ -16,9 +15,6 @@ from vsecc_sim.replay.channel import connector
 from vsecc_sim.replay.player import replay
 from vsecc_sim.replay.report import ReplayReport
 from vsecc_sim.virtual_time import run, settle
-
-SHARED = Path(os.environ.get("VSECC_SHARED", Path(__file__).resolve().parents[2].parent / "shared"))
-CAPTURES = SHARED / "captures"
 
 pytestmark = pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"no recorded sessions in {CAPTURES}")
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
+
+from shared_data import CAPTURES
 
 from vsecc_host.slac import codec
 from vsecc_host.slac import messages as m
@@ -20,8 +20,6 @@ from vsecc_sim.plc.ev_machine import EvSlacMachine, EvToggle
 from vsecc_sim.plc.medium import Medium, Wire, clean
 from vsecc_sim.plc.modem import Manners
 from vsecc_sim.plc.virtual_site import VirtualSite
-
-CAPTURES = Path(os.environ.get("VSECC_SHARED", Path(__file__).parents[5] / "shared")) / "captures"
 
 OWN = bytes.fromhex("02a0b0c0d001")
 CAR = bytes.fromhex("48c58db1e43e")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from functools import cache
-from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
 import pytest
+from shared_data import SHARED
 from unit.tools.ev.bench import Bench
 from unit.tools.ev.charger import SESSION_ID, pack, parameters
 
@@ -23,7 +22,6 @@ from vsecc_sim.ev.profiles import Profile, load_profile
 from vsecc_sim.ev.values import Ended, EvEnd, Step, View
 from vsecc_sim.plant.battery import Battery
 
-SHARED = Path(os.environ.get("VSECC_SHARED", Path(__file__).resolve().parents[4].parent / "shared"))
 pytestmark = pytest.mark.skipif(not (SHARED / "captures").is_dir(), reason="recorded sessions are not here")
 
 

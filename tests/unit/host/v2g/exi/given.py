@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import strategies as st
+from shared_data import SHARED
 
 from vsecc_host.v2g.exi import Protocol, codec_for
 from vsecc_host.v2g.exi.grammar import REFUSED, Branch, Complex, Item, Simple
 
-SHARED = Path(os.environ.get("VSECC_SHARED", Path(__file__).parents[6] / "shared"))
 PROTOCOLS = {
     "app_protocol": Protocol.SAP,
     "din70121": Protocol.DIN,
