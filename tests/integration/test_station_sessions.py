@@ -248,3 +248,25 @@ def test_two_cars_share_the_total_power_of_the_station() -> None:
         assert station.outlets[1].result.goal
 
     play(story)
+
+
+def test_iso2_pauses_resumes_and_renegotiates() -> None:
+    async def story(station: SimulatedStation) -> None:
+        verbs = Verbs(station).table
+        station.plug(1, profile="iso2")
+        await charging(station, 1)
+        began_s = asyncio.get_running_loop().time()
+        verbs["ev-renegotiate"]({"evse": 1})
+        await asyncio.sleep(6.0)
+        await charging(station, 1)
+        verbs["ev-pause"]({"evse": 1})
+        await virtual_time.settle(lambda: not station.mcu.relay(1).closed, within_s=20.0)
+        await asyncio.sleep(60.0)
+        assert station.view(1).power.current_a == 0.0
+        verbs["ev-resume"]({"evse": 1})
+        await station.session_over(1)
+        assert asyncio.get_running_loop().time() - began_s < 150.0, "charging crawls after a renegotiation"
+        await station.unplug(1)
+        assert report.summary(station)["goal"], report.summary(station)
+
+    play(story, evses=1)

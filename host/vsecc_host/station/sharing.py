@@ -47,7 +47,7 @@ class PowerSharing:
                 self._asked_w.pop(evse, None)
 
     def _shares(self, total_w: float, drawing: Sequence[int]) -> dict[int, float]:
-        """Equal shares; a content car keeps its request with headroom and leaves the rest."""
+        """Equal shares; a content car leaves what it does not need; what nobody needs is promised to all."""
         shares: dict[int, float] = {}
         left_w, open_evses = total_w, list(drawing)
         while open_evses:
@@ -55,11 +55,13 @@ class PowerSharing:
             modest = [evse for evse in open_evses if self._enough_w(evse, equal_w) < equal_w]
             if not modest:
                 shares.update(dict.fromkeys(open_evses, equal_w))
+                left_w = 0.0
                 break
             for evse in modest:
                 shares[evse] = self._enough_w(evse, equal_w)
                 left_w -= shares[evse]
                 open_evses.remove(evse)
+        shares = {evse: share_w + left_w / len(shares) for evse, share_w in shares.items()}
         # An outlet without a car may promise what a newcomer would get.
         newcomer_w = total_w / (len(drawing) + 1)
         return {evse: shares.get(evse, newcomer_w) for evse in self._evses}
@@ -67,7 +69,7 @@ class PowerSharing:
     def _enough_w(self, evse: int, equal_w: float) -> float:
         """What this outlet needs of an equal share; all of it when unknown or wanted."""
         asked_w = self._asked_w.get(evse)
-        if asked_w is None or asked_w >= CONTENT * min(equal_w, self._told_w.get(evse, equal_w)):
+        if not asked_w or asked_w >= CONTENT * min(equal_w, self._told_w.get(evse, equal_w)):
             return equal_w
         return max(asked_w * HEADROOM, asked_w + HEADROOM_W)
 

@@ -53,6 +53,21 @@ def test_one_car_may_have_everything() -> None:
     assert shared.told[1] == 100_000
 
 
+def test_one_car_that_asks_for_little_is_not_cut_to_it() -> None:
+    shared = Shared(100_000)
+    shared.phases[1] = Phase.CHARGING
+    shared.hear(asks(1, 400))
+    assert shared.told[1] == pytest.approx(100_000)
+
+
+def test_a_car_that_asks_for_nothing_yet_keeps_its_equal_share() -> None:
+    shared = Shared(100_000)
+    shared.phases = {1: Phase.CHARGING, 2: Phase.CHARGING}
+    shared.hear(asks(1, 90_000))
+    shared.hear(asks(2, 0))
+    assert shared.told == {1: 50_000, 2: 50_000}
+
+
 def test_two_hungry_cars_share_equally() -> None:
     shared = Shared(100_000)
     shared.phases = {1: Phase.CHARGING, 2: Phase.CHARGING}
