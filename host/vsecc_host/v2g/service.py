@@ -14,7 +14,7 @@ from vsecc_host.station.events import StationEvent, V2gSessionEnded, V2gSessionS
 from vsecc_host.station.values import Cause, CpState, EvseView
 from vsecc_host.v2g import sdp
 from vsecc_host.v2g.config import TlsPolicy, V2gConfig
-from vsecc_host.v2g.dc.memory import SessionMemory
+from vsecc_host.v2g.dc.memory import PausedSession, SessionMemory
 from vsecc_host.v2g.endpoint import Address, Endpoint, interface_of, open_endpoint, sdp_address
 from vsecc_host.v2g.exi import Protocol, warm_up
 from vsecc_host.v2g.machine import FIRST_MESSAGE_S, V2gConnection
@@ -171,6 +171,11 @@ class V2gService:
         if self._tls.blocked:
             return "no certificate"
         return "listening" if self._accepted else "closed"
+
+    @property
+    def paused(self) -> PausedSession | None:
+        """The session the car may join again."""
+        return self._memory.paused
 
     def update(self, view: EvseView) -> None:
         """The truth about the outlet changed."""

@@ -12,27 +12,34 @@ from vsecc_host.v2g.dc import times
 from vsecc_host.v2g.dc.table import markdown
 from vsecc_host.v2g.din70121 import times as din_times
 from vsecc_host.v2g.din70121.protocol import DIN
+from vsecc_host.v2g.iso2 import times as iso2_times
+from vsecc_host.v2g.iso2.protocol import ISO2
 
 _CONSTANT = re.compile(r"^([A-Z_]+_S) = ([\d.]+)(?: +# (.*))?$")
 
 
 def timers() -> str:
     """Every time constant with its unit and reason, as written beside it in the code."""
-    lines = ["| constant | seconds | meaning |", "| --- | --- | --- |"]
-    for module in (machine, times, din_times):
+    lines = ["| constant | in | seconds | meaning |", "| --- | --- | --- | --- |"]
+    for module, protocol in ((machine, "both"), (times, "both"), (din_times, "DIN"), (iso2_times, "-2")):
         above: list[str] = []
         for line in inspect.getsource(module).splitlines():
             found = _CONSTANT.match(line)
             if found:
                 reason = " ".join(filter(None, [*above, found[3]]))
-                lines.append(f"| `{found[1]}` | {float(found[2]):g} | {reason} |")
+                lines.append(f"| `{found[1]}` | {protocol} | {float(found[2]):g} | {reason} |")
             above = [*above, line[2:]] if line.startswith("# ") else []
     return "\n".join(lines) + "\n"
 
 
 def updated(text: str) -> str:
-    """The document with both generated parts brought up to date."""
-    for name, content in (("states", markdown(DIN.table, DIN.names)), ("timers", timers())):
+    """The document with its generated parts brought up to date."""
+    parts = {
+        "states": markdown(DIN.table, DIN.names),
+        "states-iso2": markdown(ISO2.table, ISO2.names),
+        "timers": timers(),
+    }
+    for name, content in parts.items():
         begin, end = f"<!-- generated: {name} -->\n", f"<!-- end: {name} -->\n"
         head, rest = text.split(begin)
         _, tail = rest.split(end)

@@ -15,7 +15,7 @@ from vsecc_host.v2g.dc.protocol import DcProtocol, Telling, telling
 from vsecc_host.v2g.dc.requests import ev_status
 from vsecc_host.v2g.dc.session import DcSession, Manners, Refusal, Reply, Rule, Situation
 from vsecc_host.v2g.dc.setup import note_status
-from vsecc_host.v2g.dc.status import status_of, wants_renegotiation
+from vsecc_host.v2g.dc.status import note_limits, status_of, wants_renegotiation
 from vsecc_host.v2g.dc.values import Code
 from vsecc_host.v2g.dialogue import Ending, Step
 from vsecc_host.v2g.evccid import normalised_evccid
@@ -125,9 +125,9 @@ class DcDialogue:
         decision = guard(asked.kind, self.session, at) or asked.rule.handler(asked.body, self.session, at)
         if isinstance(decision, Refusal):
             return self._refuse(asked.kind, decision, at.view, asked.body)
-        return self._accept(asked, decision, at.view)
+        return self._accept(asked, decision, at)
 
-    def _accept(self, asked: _Asked, reply: Reply, view: EvseView) -> Step:
+    def _accept(self, asked: _Asked, reply: Reply, at: Situation) -> Step:
         self.session = reply.session
         if reply.events and isinstance(reply.events[-1], ChargeTargetRequested):
             self._target = reply.events[-1]
@@ -139,9 +139,10 @@ class DcDialogue:
             self.session = replace(self.session, state=asked.rule.then)
         if reply.pauses:
             self._memory.keep(PausedSession(self.session.id, self.session.evcc_id))
-        renegotiate = wants_renegotiation(self.session, view, self._manners.renegotiate_share)
-        status = status_of(view, reply.status, reply.isolation, renegotiate)
-        answer = self._build(asked.kind, telling(reply, status, view, self._manners, asked.body))
+        self.session = note_limits(self.session, at)
+        renegotiate = wants_renegotiation(self.session, at.now)
+        status = status_of(at.view, reply.status, reply.isolation, renegotiate)
+        answer = self._build(asked.kind, telling(reply, status, at.view, self._manners, asked.body))
         return Step(answer, reply.events, None, reply.ending)
 
     def _refuse(self, kind: Kind, refusal: Refusal, view: EvseView, body: object) -> Step:

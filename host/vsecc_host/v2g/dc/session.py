@@ -35,6 +35,7 @@ class DcSession:
     charge_started: bool = False
     charge_stopped: bool = False
     told_power_w: float = 0.0  # PMax of the schedule the EV holds
+    limits_off_since: float | None = None  # the power limit is far from it
     ev_error: str = ""  # name of the newest code other than NO_ERROR
     ev: EvParameters | None = None
 

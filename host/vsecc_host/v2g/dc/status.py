@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 
+from vsecc_host.station.sharing import OWNER
 from vsecc_host.station.values import CableCheck, EvseView, Isolation, Stop
+from vsecc_host.v2g.dc import times
 from vsecc_host.v2g.dc.kinds import State
-from vsecc_host.v2g.dc.session import DcSession
+from vsecc_host.v2g.dc.session import DcSession, Situation
 from vsecc_host.v2g.dc.values import Level, Notification, Status, StatusCode
 
 _MAX_DELAY_S = 65_535  # what fits in -2; nobody waits longer
-_NOBODY_RENEGOTIATES_FOR = "ev"  # a bound the car set itself it knows already
+_FOLLOW_THE_CAR = frozenset({"ev", OWNER})  # bounds that follow its own wishes are nothing to negotiate
 
 _LEVELS = {
     Isolation.INVALID: Level.INVALID,
@@ -42,10 +45,22 @@ def status_of(view: EvseView, code: StatusCode, isolation: Level | None, renegot
     return Status(code, delay_s, notification, isolation_level(view) if isolation is None else isolation)
 
 
-def wants_renegotiation(session: DcSession, view: EvseView, share: float) -> bool:
-    """In the charge loop, when the power limit left the told one by more than `share` of it; 0: never."""
-    if not share or session.state is not State.CURRENT_DEMAND:
+def note_limits(session: DcSession, at: Situation) -> DcSession:
+    """Remembers since when the power limit is far from the told schedule; only the charge loop counts."""
+    off = session.state is State.CURRENT_DEMAND and _is_off(session, at)
+    if off is (session.limits_off_since is not None):
+        return session
+    return replace(session, limits_off_since=at.now if off else None)
+
+
+def _is_off(session: DcSession, at: Situation) -> bool:
+    share, limits = at.manners.renegotiate_share, at.view.limits
+    if not share or limits.owner in _FOLLOW_THE_CAR:
         return False
-    if view.limits.owner == _NOBODY_RENEGOTIATES_FOR:
-        return False
-    return abs(view.limits.max_power_w - session.told_power_w) > share * session.told_power_w
+    return abs(limits.max_power_w - session.told_power_w) > share * session.told_power_w
+
+
+def wants_renegotiation(session: DcSession, now: float) -> bool:
+    """The limits have left the schedule for good."""
+    since = session.limits_off_since
+    return since is not None and now >= since + times.LIMITS_SETTLE_S

@@ -118,6 +118,8 @@ def test_the_share_that_asks_for_renegotiation_is_a_setting() -> None:
     limits = car.view.limits.__class__(
         min_voltage_v=150.0, max_voltage_v=1000.0, min_current_a=1.0, max_current_a=50.0, max_power_w=20_000.0
     )
+    car.send(current_demand(), contactors_closed=True, limits=limits)
+    car.wait(5.0)
     (answer,) = car.send(current_demand(), contactors_closed=True, limits=limits)
     assert answer.dc_evse_status.evse_notification is m.EvseNotification.ReNegotiation
     assert answer.response_code == Code.OK

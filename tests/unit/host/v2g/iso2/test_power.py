@@ -183,14 +183,21 @@ def test_a_stop_wish_is_notified_and_the_code_stays_ok() -> None:
         (0.3, 104_000.0, "csms", True),
         (0.3, 196_000.0, "csms", True),  # upwards too
         (0.3, 10_000.0, "ev", False),  # the car set it itself
+        (0.3, 10_000.0, "station_total", False),  # a share that follows what it asks for
     ],
 )
-def test_a_changed_limit_asks_for_renegotiation(share: float, power_w: float, owner: str, asks: bool) -> None:
+def test_a_limit_that_stays_changed_asks_for_renegotiation(
+    share: float, power_w: float, owner: str, asks: bool
+) -> None:
     manners = MANNERS._replace(renegotiate_share=share)
     dialogue = dialogue_in(S.CURRENT_DEMAND, manners=manners, told_power_w=150_000.0)
-    seen = view(limits=replace(LIMITS, max_power_w=power_w, owner=owner))
-    notified = body_of(ask(dialogue, current_demand(), seen)).dc_evse_status.evse_notification
-    assert (notified is m.EvseNotification.ReNegotiation) is asks
+    heard = []
+    for later in (0.0, 4.9, 5.0):
+        now = NOW + later
+        seen = view(at=now, limits=replace(LIMITS, max_power_w=power_w, owner=owner))
+        heard.append(body_of(ask(dialogue, current_demand(), seen, now)).dc_evse_status.evse_notification)
+    quiet = m.EvseNotification.None_
+    assert heard == [quiet, quiet, m.EvseNotification.ReNegotiation if asks else quiet]
 
 
 # --- renegotiation ----------------------------------------------------------------------------------------
