@@ -14,6 +14,7 @@ from vsecc_host.mcu_link.service import McuLinkService
 from vsecc_host.power.service import SimulatedPower
 from vsecc_host.power.simulation import Load
 from vsecc_host.powerline import Powerline
+from vsecc_host.runtime import collector
 from vsecc_host.runtime.trace import Trace
 from vsecc_host.settings.store import Change, Settings
 from vsecc_host.station import commands as c
@@ -30,7 +31,7 @@ from vsecc_host.station.events import (
 )
 from vsecc_host.station.evse import EvseMachine
 from vsecc_host.station.sharing import PowerSharing
-from vsecc_host.station.values import EvseView
+from vsecc_host.station.values import EvseView, Phase
 from vsecc_host.v2g.service import V2gService
 from vsecc_host.wiring import (
     default_profile_w,
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from vsecc_host.slac.service import SlacService
 
 logger = logging.getLogger(__name__)
+
+SESSION_PHASES = frozenset({Phase.SETUP, Phase.CABLE_CHECK, Phase.PRE_CHARGE, Phase.CHARGING, Phase.STOPPING})
 
 Listener = Callable[[StationEvent | c.Command], None]
 
@@ -128,6 +131,7 @@ class App:
             evse.power.start()
         self._apply_default_profile()
         self._unlisten = self.settings.listen(self._on_setting)
+        collector.settle()
 
     async def stop(self) -> None:
         """Close every neighbour; the MCU's grants expire by themselves."""
@@ -299,3 +303,8 @@ class App:
         logger.info("EVSE %d: %s, %s, %s", command.evse_id, command.what, view.phase, view.cause)
         if command.what in ("ended", "unplugged"):
             self.authorization.forget(command.evse_id)
+        if command.what == "unplugged" and not self._any_session():
+            self._loop.call_soon(collector.collect_while_idle)
+
+    def _any_session(self) -> bool:
+        return any(evse.machine.view.phase in SESSION_PHASES for evse in self.evses.values())

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from vsecc_host.runtime.clock import Clock
 
-DEFAULT_CAPACITY = 50_000  # records; about 15 MB when full of short frames
+DEFAULT_CAPACITY = 20_000  # records; about 10 MiB, seven minutes of two cars that charge
 
 
 class Hop(NamedTuple):
