@@ -1,8 +1,8 @@
 """The cyclic garbage collector, kept out of the way of a car that waits 250 ms for an answer.
 
 A full collection walks every object: 40 ms with a full trace. So what is there after the start, and after
-each quiet moment, is frozen and not walked again; full collections happen only when nobody charges. Young cycles
-are collected as always, and what is frozen still goes with its last reference.
+each quiet moment, is frozen and not walked again; full collections happen only when nobody charges. Young
+cycles are collected as always, and what is frozen still goes with its last reference.
 """
 
 from __future__ import annotations
