@@ -33,6 +33,9 @@ class Matching(Protocol):
     def error(self, cause: int) -> None:
         """D-LINK_ERROR."""
 
+    def pause(self, cause: int) -> None:
+        """D-LINK_PAUSE: the key is kept."""
+
 
 class Powerline:
     """Translates one outlet's commands and events; `hang_up(cause)` ends a running V2G session."""
@@ -55,7 +58,7 @@ class Powerline:
             self._accept(command.accepted, cause)
 
     def _accept(self, accepted: bool, cause: int) -> None:
-        if accepted and self._matching.state is PortState.IDLE:
+        if accepted and self._matching.state in (PortState.IDLE, PortState.PAUSED):
             self._matching.begin(cause)
         elif accepted and not self._wanted:
             # The cable stayed in: only state E or F lets the car match again.
@@ -68,7 +71,10 @@ class Powerline:
             self._cp = event.state
             self._matching.cp_changed(event.state, self._duty_permille, cause)
         elif isinstance(event, V2gSessionEnded):
-            self._matching.terminate(cause)
+            if event.cause is Cause.EV_PAUSED:
+                self._matching.pause(cause)
+            else:
+                self._matching.terminate(cause)
 
     def slac_event(self, event: EvseEvent, cause: int) -> list[StationEvent]:
         """What SLAC reported, as the station heart understands it."""

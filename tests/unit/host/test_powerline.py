@@ -33,6 +33,9 @@ class Recorded:
     def error(self, cause: int) -> None:
         self.asked.append(("error",))
 
+    def pause(self, cause: int) -> None:
+        self.asked.append(("pause",))
+
 
 def made() -> tuple[Powerline, Recorded, list[Cause]]:
     matching, hung_up = Recorded(), list[Cause]()
@@ -67,6 +70,17 @@ def test_a_session_that_ended_leaves_the_network_and_the_next_one_matches_anew()
     matching.state = PortState.HELD
     line.command(AcceptV2g(evse_id=1, accepted=True), CAUSE)
     assert matching.asked == [("begin",), ("terminate",), ("error",)]
+
+
+def test_a_paused_session_keeps_its_network_and_wakes_up_in_it() -> None:
+    line, matching, _ = made()
+    line.command(AcceptV2g(evse_id=1, accepted=True), CAUSE)
+    matching.state = PortState.MATCHED
+    line.station_event(V2gSessionEnded(at=0.0, evse_id=1, cause=Cause.EV_PAUSED, orderly=True), CAUSE)
+    line.command(AcceptV2g(evse_id=1, accepted=False), CAUSE)
+    matching.state = PortState.PAUSED
+    line.command(AcceptV2g(evse_id=1, accepted=True), CAUSE)
+    assert matching.asked == [("begin",), ("pause",), ("begin",)]
 
 
 def test_being_accepted_again_while_matching_changes_nothing() -> None:
