@@ -171,3 +171,23 @@ def test_a_stop_from_the_station_ends_in_good_order() -> None:
         assert [end.orderly for end in those(heard, V2gSessionEnded)] == [True]
 
     play(story)
+
+
+def test_what_is_offered_may_change_while_the_station_runs() -> None:
+    async def story(station: SimulatedStation, heard: list[Any]) -> None:
+        settings = station.app.settings
+        settings.set("ChargingCommunicationCtrlr", "Protocols", "din")
+        settings.set("Connector", "DinChargingMode", "DC_core", evse=EVSE)
+        assert station.app.evses[EVSE].v2g.config.din_charging_mode == "DC_core"
+        plug(station)
+        await station.session_over(EVSE)
+        result = station.outlet(EVSE).result
+        assert result is not None and not result.goal
+        assert "urn:iso:15118:2:2013:MsgDef" in those(heard, V2gSessionEnded)[0].detail
+        await station.unplug(EVSE)
+        settings.set("ChargingCommunicationCtrlr", "Protocols", "din,iso2")
+        plug(station)
+        await station.session_over(EVSE)
+        assert clean(station)
+
+    play(story)

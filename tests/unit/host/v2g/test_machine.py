@@ -11,6 +11,7 @@ from unit.host.v2g.given import MAC, NOW, REQUESTS, SESSION_ID, current_demand, 
 from vsecc_host.station import events as e
 from vsecc_host.station.values import CableCheck, Cause, CpState, Stop
 from vsecc_host.v2g import v2gtp
+from vsecc_host.v2g.config import V2gConfig
 from vsecc_host.v2g.dc.kinds import Kind as K
 from vsecc_host.v2g.exi import Protocol, encode
 from vsecc_host.v2g.exi import din70121 as m
@@ -154,6 +155,20 @@ def test_a_client_that_sends_ahead_without_end_is_closed() -> None:
     car.take()
     assert [end.cause for end in car.ends] == [Cause.EV_PROTOCOL_ERROR]
     assert car.link.closing == car.now
+
+
+@pytest.mark.parametrize("mode", ["DC_extended", "DC_core"])
+def test_din_cars_are_offered_the_configured_mode_and_may_name_either(mode: str) -> None:
+    car = Car(config=V2gConfig(din_charging_mode=mode))
+    car.go_to(K.SERVICE_DISCOVERY)
+    (answer,) = car.send(REQUESTS[K.SERVICE_DISCOVERY])
+    assert answer.charge_service.energy_transfer_type.name == mode
+    for kind in (K.PAYMENT_SELECTION, K.AUTHORIZATION):
+        car.send(REQUESTS[kind])
+    for asked in (m.EvRequestedEnergyTransferType.DC_core, m.EvRequestedEnergyTransferType.DC_extended):
+        request_ = REQUESTS[K.CHARGE_PARAMETER_DISCOVERY]._replace(ev_requested_energy_transfer_type=asked)
+        (answer,) = car.send(request_, operative=False)
+        assert answer.response_code == m.ResponseCode.OK
 
 
 def test_no_common_protocol_is_answered_then_closed() -> None:

@@ -230,6 +230,19 @@ def test_renegotiation_fails_when_the_current_stays() -> None:
     assert failed(step) == (Code.FAILED, Cause.POWER_REFUSED)
 
 
+@pytest.mark.clause("S9")
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({"at": NOW - 1.1}, Cause.POWER_STALE),
+        ({"cp_state": CpState.B}, Cause.CP_LEFT_C),
+        ({"operative": False}, Cause.POWER_INOPERATIVE),
+    ],
+)
+def test_renegotiation_needs_what_charging_needs(changes: dict[str, Any], cause: Cause) -> None:
+    assert failed(ask(dialogue_in(S.CURRENT_DEMAND), AGAIN, view(**changes))) == (Code.FAILED, cause)
+
+
 def renegotiated() -> Any:
     dialogue = dialogue_in(S.CURRENT_DEMAND, charge_started=True, start_told=True)
     ask(dialogue, AGAIN, view(contactors_closed=True))

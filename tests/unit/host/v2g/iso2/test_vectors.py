@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
+from shared_data import SHARED
 from unit.host.v2g.given import NOW, view
 from unit.host.v2g.iso2.given import body_of, dialogue_in
 
@@ -18,7 +17,6 @@ from vsecc_host.v2g.exi import iso15118_2 as m
 from vsecc_host.v2g.iso2.requests import kind_of, peek_kind
 from vsecc_host.v2g.iso2.table import TABLE
 
-SHARED = Path(os.environ.get("VSECC_SHARED", Path(__file__).resolve().parents[5].parent / "shared"))
 FILE = SHARED / "vectors" / "exi" / "iso15118_2.json"
 VECTORS: list[dict[str, Any]] = json.loads(FILE.read_text()) if FILE.exists() else []
 REQUESTS = [x for x in VECTORS if "/session." in x["name"] and x["name"].endswith("Req")]
