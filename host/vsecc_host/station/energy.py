@@ -48,6 +48,7 @@ def close(s: EvseState, step: Step, event: e.StationEvent | None, now: float) ->
     if not s.session.granted or s.session.powered:
         return
     s.deadlines.pop(Input.T_RELAY, None)
+    s.deadlines.pop(Input.T_STUCK, None)  # contactors that did not open are found by T_CONTACTORS now
     s.deadlines[Input.T_CONTACTORS] = now + s.config.contactor_wait_s
     s.session.powered = True
     s.out.append(c.PowerContactors(evse_id=s.evse_id, closed=True))

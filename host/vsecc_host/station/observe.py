@@ -208,8 +208,10 @@ def _measured(s: EvseState, event: e.PowerMeasured, now: float) -> Inputs:
     s.power, s.power_seen = new, True
     s.deadlines[Input.T_STALE], s.deadlines[Input.T_DEAD] = new.at + STALE_S, new.at + GONE_S
     seen = [Input.MEASURED]
-    if new.contactors_closed is not before.contactors_closed:
-        seen.append(Input.CONTACTORS_CLOSED if new.contactors_closed else Input.CONTACTORS_OPENED)
+    if new.contactors_closed and not before.contactors_closed:
+        seen.append(Input.CONTACTORS_CLOSED)
+    elif before.contactors_closed and not new.contactors_closed and Input.T_CONTACTORS not in s.deadlines:
+        seen.append(Input.CONTACTORS_OPENED)  # while closing is awaited: an opening of before, seen late
     if not new.contactors_closed and not s.session.powered:
         s.stuck = False
         s.deadlines.pop(Input.T_STUCK, None)

@@ -118,6 +118,34 @@ def test_after_the_pilot_was_in_b_everything_is_checked_again() -> None:
     assert len(only(rig.log, c.PowerCableCheck)) == 1
 
 
+def again_within_three_seconds(*, opened: bool) -> Rig:
+    """The pilot toggles and the car asks for the cable check before the contactors were seen open."""
+    rig = renegotiating()
+    rig.cp(CpState.B)
+    rig.relay(False, "CP left C/D")
+    rig.cp(CpState.C)
+    rig.evse(e.CableCheckRequested)
+    rig.relay(True)
+    if opened:
+        rig.measure(contactors_closed=False, voltage_v=15.0)
+        rig.measure(contactors_closed=True)
+    return rig
+
+
+def test_contactors_that_open_and_close_quickly_are_not_stuck() -> None:
+    rig = again_within_three_seconds(opened=True)
+    rig.evse(e.CableCheckDone, isolation=Isolation.VALID)
+    rig.wait(4.0)
+    assert (rig.phase, rig.view.cause) == (Phase.CABLE_CHECK, Cause.NONE)
+
+
+def test_contactors_that_never_opened_end_the_session() -> None:
+    rig = again_within_three_seconds(opened=False)
+    rig.measure(voltage_v=390.0)
+    rig.wait(5.1)
+    assert rig.view.cause is Cause.POWER_REFUSED
+
+
 @pytest.mark.clause("S9")
 @pytest.mark.parametrize(
     ("changes", "cause"),
