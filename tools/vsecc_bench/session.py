@@ -81,14 +81,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _print(table: list[dict[str, Any]]) -> None:
-    print(f"{'':<44} {'n':>6} {'median':>8} {'p99':>8} {'max':>8} {'memory':>8} {'block':>7}")
+    print(f"{'':<44} {'n':>6} {'median':>8} {'p99':>8} {'max':>8} {'memory':>8} {'block':>8} {'session':>8}")
     for row in table:
-        figures = [row["median_ms"], row["p99_ms"], row["max_ms"], row["memory_mib"], row["longest_block_ms"]]
+        names = ("median_ms", "p99_ms", "max_ms", "memory_mib", "longest_block_ms", "session_s")
+        figures = [row[name] for name in names]
         shown = " ".join(f"{'-' if value is None else value:>8}" for value in figures)
         print(f"{row['name']:<44} {row['answers']:>6} {shown}  {row['note']}")
-    print(
-        "answer times in ms (current demand), memory resident in MiB, longest block of the event loop in ms"
-    )
+    print("CurrentDemand answers in ms, memory resident in MiB, longest loop block in ms, session in s")
 
 
 async def _two_cars(profile: str, seconds: float, progress: Progress) -> Figures:
