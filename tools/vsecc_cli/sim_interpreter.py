@@ -24,7 +24,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Print one line; 1 when there is none and none could be fetched."""
-    from vsecc_sim.mcu.interpreter import InterpreterUnavailable, ensure_micropython, find_micropython
+    from vsecc_sim.mcu.fetch import ensure_micropython
+    from vsecc_sim.mcu.interpreter import InterpreterUnavailable, find_micropython
 
     if not args.fetch:
         found = find_micropython()

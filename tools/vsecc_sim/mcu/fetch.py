@@ -23,6 +23,7 @@ from vsecc_sim.mcu.interpreter import (
     InterpreterUnavailable,
     cache_folder,
     cached,
+    find_micropython,
     probe,
 )
 
@@ -70,6 +71,18 @@ class Mirror:
 
     uri: str
     signed_by: str | None
+
+
+def ensure_micropython(progress: Callable[[str], None]) -> Interpreter:
+    """An interpreter for sure, fetched when none is here; raises InterpreterUnavailable with the reason."""
+    found = find_micropython()
+    if found:
+        return found
+    if os.environ.get("MICROPYTHON"):
+        raise InterpreterUnavailable(
+            f"MICROPYTHON={os.environ['MICROPYTHON']} is not a MicroPython that runs here"
+        )
+    return fetch_interpreter(progress)
 
 
 def fetch_interpreter(progress: Callable[[str], None]) -> Interpreter:

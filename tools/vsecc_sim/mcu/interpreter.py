@@ -13,7 +13,6 @@ import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,20 +81,6 @@ def find_micropython() -> Interpreter | None:
             return found
     in_path = shutil.which("micropython")
     return _probe((in_path,), "path") if in_path else None
-
-
-def ensure_micropython(progress: Callable[[str], None]) -> Interpreter:
-    """An interpreter for sure, fetched when none is here; raises InterpreterUnavailable with the reason."""
-    found = find_micropython()
-    if found:
-        return found
-    if os.environ.get("MICROPYTHON"):
-        raise InterpreterUnavailable(
-            f"MICROPYTHON={os.environ['MICROPYTHON']} is not a MicroPython that runs here"
-        )
-    from vsecc_sim.mcu.fetch import fetch_interpreter
-
-    return fetch_interpreter(progress)
 
 
 def cached(arch: str) -> Interpreter | None:

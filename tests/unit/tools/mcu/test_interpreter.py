@@ -79,7 +79,7 @@ def test_environment_names_the_interpreter_or_nothing_is_used(monkeypatch):
     monkeypatch.setenv("MICROPYTHON", sys.executable)
     assert interpreter.find_micropython() is None
     with pytest.raises(InterpreterUnavailable, match="MICROPYTHON"):
-        interpreter.ensure_micropython(lambda text: None)
+        fetch.ensure_micropython(lambda text: None)
 
 
 def test_probe_tells_why(tmp_path):
