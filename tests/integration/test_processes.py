@@ -19,6 +19,7 @@ from vsecc_host.station.values import Cause, Phase
 from vsecc_sim.ev.profiles import profile_names
 from vsecc_sim.ev.simulator import EvSimulator
 from vsecc_sim.mcu.service import McuEmulator
+from vsecc_sim.station import report
 from vsecc_sim.station.options import StationOptions
 from vsecc_sim.station.outlet import EmulatedPilot
 from vsecc_sim.station.station import SimulatedStation
@@ -101,6 +102,8 @@ async def test_killing_the_emulator_while_charging_ends_the_session_and_says_why
         await asyncio.wait_for(station.session_over(1), 30.0)
         assert station.view(1).cause in (Cause.MCU_LINK_LOST, Cause.CP_LEFT_C)
         assert station.outlets[1].bus.current_a == 0.0
+        said = report.summary(station)["errors"]
+        assert any("safety controller" in error or "pilot" in error.lower() for error in said), said
 
 
 async def test_control_api_over_http(tmp_path: Path) -> None:

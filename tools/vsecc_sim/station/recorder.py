@@ -8,15 +8,14 @@ from statistics import median, quantiles
 
 from vsecc_host.app import App
 from vsecc_host.runtime.trace import Frame, Record
-from vsecc_host.station.commands import Command, PublishView
+from vsecc_host.station.commands import Command, PublishView, ReportSession
 from vsecc_host.station.events import (
     ChargeTargetRequested,
     RelayChanged,
     StationEvent,
-    V2gSessionEnded,
     V2gSessionStarted,
 )
-from vsecc_host.station.values import Phase
+from vsecc_host.station.values import Cause, Phase
 
 ANSWERS_KEPT = 200_000  # answer times; the newest count
 
@@ -44,8 +43,7 @@ class OutletRecord:
     relay_closed_s: float = 0.0
     relay_closed_since: float | None = None
     protocol: str = ""
-    end: str = ""
-    orderly: bool = False
+    end: Cause = Cause.NONE  # why the station ended the session
     soc_told_percent: float | None = None  # by the car, in its requests
 
 
@@ -75,9 +73,8 @@ class Recorder:
             self.outlets[what.evse_id].soc_told_percent = what.soc_percent
         elif isinstance(what, V2gSessionStarted):
             self.outlets[what.evse_id].protocol = what.protocol
-        elif isinstance(what, V2gSessionEnded):
-            outlet = self.outlets[what.evse_id]
-            outlet.end, outlet.orderly = what.cause.value, what.orderly
+        elif isinstance(what, ReportSession) and what.what == "ended":
+            self.outlets[what.evse_id].end = what.view.cause
 
     def _enter(self, evse_id: int, phase: Phase) -> None:
         if self._phase.get(evse_id) == phase:

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from vsecc_host.station.faults import sentence
-from vsecc_host.station.values import EvseView
+from vsecc_host.station.faults import is_good_end, sentence
+from vsecc_host.station.values import Cause, EvseView
 from vsecc_sim.process_memory import memory_mib
 from vsecc_sim.station.station import SimulatedStation
 from vsecc_sim.trace_view import render_svg
@@ -93,9 +93,14 @@ def summary(station: SimulatedStation) -> dict[str, Any]:
         "errors": [
             f"EVSE {outlet.number}: {text}"
             for outlet, result in zip(outlets, results, strict=True)
-            for text in result.errors
+            for text in (*_station_errors(records[outlet.number].end), *result.errors)
         ],
     }
+
+
+def _station_errors(cause: Cause) -> tuple[str, ...]:
+    """The station's own reason, where the session did not end well; the car sees only what follows."""
+    return () if is_good_end(cause) else (f"{cause.value}: {sentence(cause)}",)
 
 
 def write_trace(station: SimulatedStation, path: str | Path) -> None:
