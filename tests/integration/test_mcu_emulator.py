@@ -161,6 +161,9 @@ async def test_a_second_host_takes_over():
         await first.until(lambda: first.host.hello is not None, "hello")
         async with Bench.on(mcu) as second:
             await second.until(lambda: second.host.hello is not None, "hello of the second host")
+            receiving_first, receiving_second = first._tasks[0], second._tasks[0]
+            await first.until(receiving_first.done, "end of the first host's line")
+            assert not receiving_second.done()
 
 
 async def test_address_in_use_is_told_by_its_reason():
