@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from vsecc_cli import mcu
 from vsecc_cli.errors import CommandError
 
 # command or "group command" -> (module, what --help says in the list)
@@ -18,6 +19,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("replay",): ("vsecc_cli.replay", "play the car of a recorded session against a station"),
     ("exi",): ("vsecc_cli.exi", "EXI <-> JSON, a line in, a line out"),
     ("pki",): ("vsecc_cli.pki", "a complete test PKI"),
+    **{("mcu", verb): row for verb, row in mcu.VERBS.items()},
     ("sim", "station"): ("vsecc_cli.sim_station", "host, MCU emulator and neighbours, with a control API"),
     ("sim", "mcu"): ("vsecc_cli.sim_mcu", "the MCU emulator alone"),
     ("sim", "interpreter"): ("vsecc_cli.sim_interpreter", "which MicroPython runs the firmware"),
@@ -27,7 +29,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("bench", "slac"): ("vsecc_bench.slac", "SLAC matching beside pyslac"),
     ("bench", "session"): ("vsecc_bench.session", "whole sessions: answers, memory, loop latency"),
 }
-GROUPS = {"sim": "simulators", "bench": "benchmarks beside their peers"}
+GROUPS = {"mcu": mcu.SUMMARY, "sim": "simulators", "bench": "benchmarks beside their peers"}
 
 
 def build_parser(wanted: Sequence[str] = ()) -> argparse.ArgumentParser:
