@@ -124,7 +124,7 @@ class Shape(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message: `payload` has wire names and, once decoded, declared members only; `info` has no number."""
+    """One message: `payload` has wire names, once decoded declared members only; an info has no number."""
 
     type: MessageType
     kind: str  # a Kind; in an error whatever the sender wrote
