@@ -22,3 +22,5 @@ class PowerConfig:
     status_period_s: float = 0.2  # PEP_STATUS_UPDATE_INTERVAL
     step_s: float = 0.02  # while something moves
     ambient_c: float = 25.0
+    derate_from_c: float = 80.0  # full power up to here, none at `derate_to_c`
+    derate_to_c: float = 110.0
