@@ -29,6 +29,10 @@ NAMES = {
     "reason": messages.OPEN_NAMES,
     "reset_cause": messages.RESET_NAMES,
     "level": messages.LOG_NAMES,
+    "lock_state": messages.LOCK_NAMES,
+    "lock1_state": messages.LOCK_NAMES,
+    "lock2_state": messages.LOCK_NAMES,
+    "device_fault": messages.DEVICE_FAULT_NAMES,
 }
 
 

@@ -89,7 +89,8 @@ def sample(field: tuple[str, int, int, int], which: int) -> Any:
 def fixed_payload(message_id: int, values: list[int]) -> bytes:
     """A cyclic message in its fixed layout, written down once more from the wire document."""
     fields = messages.CATALOGUE[message_id][3]
-    out = cbor2.dumps([None] * (len(fields) + 1))[:1] + cbor2.dumps(message_id)
+    items = [None] * (len(fields) + 1)
+    out = cbor2.dumps(items)[: -len(items)] + cbor2.dumps(message_id)
     for (_, _, low, high), value in zip(fields, values, strict=True):
         if low < 0:
             out += struct.pack(">BH", 0x19 if value >= 0 else 0x39, value if value >= 0 else -1 - value)

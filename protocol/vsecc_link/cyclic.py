@@ -43,9 +43,12 @@ class Layout:
         self.fields = fields
         self.widths = [width_of(field) for field in fields]
         head = bytearray()
-        head.append(0x80 | (len(fields) + 1))
-        if len(fields) >= 23:
-            raise ValueError("no fixed layout")
+        items = len(fields) + 1
+        if items < 24:
+            head.append(0x80 | items)
+        else:
+            head.append(0x98)
+            head.append(items)
         if message_id >= 24:
             head.append(0x18)
         head.append(message_id)
@@ -55,6 +58,8 @@ class Layout:
         for width in self.widths:
             self.offsets.append(at)
             at += abs(width)
+        if at > frame.PAYLOAD_MAX:
+            raise ValueError("no fixed layout")
         self.size = at
 
     def payload(self, message):

@@ -43,6 +43,7 @@ FAULT_PP = 4
 FAULT_RELAY_WELDED = 5
 FAULT_RELAY_NO_CLOSE = 6
 FAULT_SELF_TEST = 7
+FAULT_CC1 = 8
 FAULT_NAMES = (
     "CP_SHORT",
     "CP_DIODE",
@@ -52,21 +53,59 @@ FAULT_NAMES = (
     "RELAY_WELDED",
     "RELAY_NO_CLOSE",
     "SELF_TEST",
+    "CC1",
 )
+
+# Faults of the device that concern no port, bit positions of `device_faults`. They come and go with their
+# cause, MEMORY and IMAGE stay until a restart. BROWN_OUT: the supply is below what relays and locks need.
+DEVICE_SUPPLY_LOW = 0
+DEVICE_BROWN_OUT = 1
+DEVICE_CONVERTER = 2
+DEVICE_TEMPERATURE = 3
+DEVICE_EXPANDER = 4
+DEVICE_CALIBRATION = 5
+DEVICE_ADC_REFERENCE = 6
+DEVICE_SAMPLING = 7
+DEVICE_MEMORY = 8
+DEVICE_IMAGE = 9
+DEVICE_FAULT_NAMES = (
+    "SUPPLY_LOW",
+    "BROWN_OUT",
+    "CONVERTER_DEAD",
+    "TEMPERATURE_CONVERTER_DEAD",
+    "EXPANDER_DEAD",
+    "CALIBRATION_MISSING",
+    "ADC_REFERENCE",
+    "SAMPLING_STOPPED",
+    "MEMORY_TEST",
+    "IMAGE_HASH",
+)
+
+# Connector lock. FAULT: the motor ran its time and the feedback does not agree, or the feedback is broken.
+LOCK_UNKNOWN = 0
+LOCK_UNLOCKED = 1
+LOCK_LOCKED = 2
+LOCK_MOVING = 3
+LOCK_FAULT = 4
+LOCK_NAMES = ("unknown", "unlocked", "locked", "moving", "fault")
 
 # Why a safety relay opened or may not close (first reason that holds, in this order).
 OPEN_NOT = 0
-OPEN_FAULT = 1
-OPEN_CP = 2
-OPEN_PP = 3
-OPEN_GRANT_EXPIRED = 4
-OPEN_NO_GRANT = 5
-OPEN_BOOT = 6
+OPEN_DEVICE = 1
+OPEN_FAULT = 2
+OPEN_CP = 3
+OPEN_PP = 4
+OPEN_CC1 = 5
+OPEN_GRANT_EXPIRED = 6
+OPEN_NO_GRANT = 7
+OPEN_BOOT = 8
 OPEN_NAMES = (
     "closed",
+    "device fault",
     "fault latched",
     "CP left C/D",
     "PP supervision",
+    "CC1 supervision",
     "grant expired",
     "not granted",
     "boot",
@@ -79,10 +118,13 @@ LOG_NAMES = ("debug", "info", "warning", "error")
 U8 = (0, 255)
 U16 = (0, 65535)
 U32 = (0, 4294967295)
+U24 = (0, 16777215)
 TICKS = (0, 1073741823)
 MILLIVOLT = (-32768, 32767)
 PORT = (1, 2)
 RELAY = (1, 3)
+SENSORS = (0, 511)  # bit 0 = temperature input 1
+LOCK = (LOCK_UNKNOWN, LOCK_FAULT)
 
 HELLO = 1
 STATUS = 2
@@ -92,6 +134,12 @@ FAULT = 5
 LOG = 6
 TELEMETRY = 7
 REFUSED = 8
+TEMPERATURES = 9
+LOCK_STATE = 10
+BUTTON = 11
+OUTPUT_OVERLOAD = 12
+DEVICE_FAULT = 13
+CRASH = 14
 
 HELLO_REQUEST = 32
 GRANT = 33
@@ -137,13 +185,13 @@ CATALOGUE = {
             ("cp1_high_mv", INT) + MILLIVOLT,
             ("cp1_low_mv", INT) + MILLIVOLT,
             ("cp1_duty_permille", INT, 0, 1000),
-            ("cp1_faults", INT) + U8,
+            ("cp1_faults", INT) + U16,
             ("pp1_mv", INT) + U16,
             ("cp2_state", INT, CP_UNKNOWN, CP_F),
             ("cp2_high_mv", INT) + MILLIVOLT,
             ("cp2_low_mv", INT) + MILLIVOLT,
             ("cp2_duty_permille", INT, 0, 1000),
-            ("cp2_faults", INT) + U8,
+            ("cp2_faults", INT) + U16,
             ("pp2_mv", INT) + U16,
         ),
     ),
@@ -208,6 +256,80 @@ CATALOGUE = {
             ("rx_bad", INT) + U16,
             ("rx_refused", INT) + U16,
             ("tx_repeats", INT) + U16,
+            ("outputs", INT) + U16,  # driven; bit 0 = OUT1
+            ("output_overloads", INT) + U16,  # read back from the drivers
+            ("cc1_ac_mv", INT) + U16,
+            ("cc1_dc_mv", INT) + U16,
+            ("lock1_state", INT) + LOCK,
+            ("lock2_state", INT) + LOCK,
+            ("lock1_ohm", INT) + U16,  # feedback; 65535: open
+            ("lock2_ohm", INT) + U16,
+            ("button_held_ms", INT) + U16,  # 0: not pressed
+            ("device_faults", INT) + U16,
+        ),
+    ),
+    # Every 200 ms. A sensor that is neither open nor short nor valid was not read since the start.
+    TEMPERATURES: (
+        "TEMPERATURES",
+        "mcu",
+        CYCLIC,
+        (
+            ("ticks_us", INT) + TICKS,
+            ("resistance1_mohm", INT) + U24,
+            ("resistance2_mohm", INT) + U24,
+            ("resistance3_mohm", INT) + U24,
+            ("resistance4_mohm", INT) + U24,
+            ("resistance5_mohm", INT) + U24,
+            ("resistance6_mohm", INT) + U24,
+            ("resistance7_mohm", INT) + U24,
+            ("resistance8_mohm", INT) + U24,
+            ("resistance9_mohm", INT) + U24,
+            ("sensors_open", INT) + SENSORS,
+            ("sensors_short", INT) + SENSORS,
+            ("sensors_valid", INT) + SENSORS,
+        ),
+    ),
+    LOCK_STATE: (
+        "LOCK_STATE",
+        "mcu",
+        RELIABLE,
+        (("ticks_us", INT) + TICKS, ("port", INT) + PORT, ("lock_state", INT) + LOCK),
+    ),
+    # Factory-reset button: told once when it has been held for 5 s, and when it is released.
+    BUTTON: (
+        "BUTTON",
+        "mcu",
+        RELIABLE,
+        (("ticks_us", INT) + TICKS, ("held_ms", INT) + U16, ("pressed", BOOL, 0, 1)),
+    ),
+    OUTPUT_OVERLOAD: (
+        "OUTPUT_OVERLOAD",
+        "mcu",
+        RELIABLE,
+        (("ticks_us", INT) + TICKS, ("overloads", INT) + U16),
+    ),
+    DEVICE_FAULT: (
+        "DEVICE_FAULT",
+        "mcu",
+        RELIABLE,
+        (
+            ("ticks_us", INT) + TICKS,
+            ("device_fault", INT, 0, len(DEVICE_FAULT_NAMES) - 1),
+            ("present", BOOL, 0, 1),
+        ),
+    ),
+    # What ended the program before this start, kept over the reset; a long text comes in parts, first one 1.
+    CRASH: (
+        "CRASH",
+        "mcu",
+        RELIABLE,
+        (
+            ("ticks_us", INT) + TICKS,
+            ("uptime_ms", INT) + U32,
+            ("reset_cause", INT) + U8,
+            ("part", INT, 1, 8),
+            ("parts", INT, 1, 8),
+            ("text", TEXT, 0, 120),
         ),
     ),
     # The MCU will not do what was asked; `reason` is text for a person.

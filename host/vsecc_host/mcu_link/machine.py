@@ -9,19 +9,35 @@ from vsecc_host.mcu_link.clock_relation import ClockRelation
 from vsecc_host.mcu_link.config import McuLinkConfig
 from vsecc_host.mcu_link.messages import (
     PORTS,
+    ButtonMessage,
     CpStateMessage,
+    CrashMessage,
+    DeviceFaultMessage,
     FaultMessage,
+    LockMessage,
     LogMessage,
     McuHello,
     McuStatus,
     Message,
+    OverloadMessage,
     RefusedMessage,
     RelayMessage,
     TelemetryMessage,
     view,
 )
 from vsecc_host.mcu_link.port_state import PortState
-from vsecc_host.station.events import McuLinkLost, McuLinkUp, McuLogged, McuMeasured, StationEvent
+from vsecc_host.station.events import (
+    ButtonHeld,
+    DeviceFaultChanged,
+    LockChanged,
+    McuCrashReported,
+    McuLinkLost,
+    McuLinkUp,
+    McuLogged,
+    McuMeasured,
+    OutputOverload,
+    StationEvent,
+)
 from vsecc_host.station.values import PilotMode
 from vsecc_link import messages as catalogue
 from vsecc_link.envelope import HOST
@@ -53,6 +69,8 @@ class McuLinkMachine:
         self._grant_at: float | None = None
         self._problem = ""
         self._kept: dict[tuple[int, int], Message] = {}  # locks and LEDs, repeated to a restarted MCU
+        self._measured: dict[str, int] = {}  # newest TELEMETRY and TEMPERATURES of this session
+        self._crash: list[str] = []  # parts so far
 
     # ---- verbs of every machine ----
 
@@ -192,6 +210,8 @@ class McuLinkMachine:
         assert isinstance(hello, McuHello)
         self.hello = hello
         self.clock = ClockRelation()
+        self._measured = {}
+        self._crash = []
         for port in self._ports.values():
             port.link_up()
         allowed = self._config.allowed_images
@@ -263,7 +283,10 @@ class McuLinkMachine:
         self._events.append(McuLogged(at=at, level=message.level, text=message.text))
 
     def _on_telemetry(self, message: TelemetryMessage) -> None:
-        values = dict(message.values)
+        self._measured.update(message.values)
+        if "digital_inputs" not in self._measured:  # temperatures alone say nothing about the inputs
+            return
+        values = dict(self._measured)
         if self.status is not None:
             for number, port in enumerate(self.status.ports, 1):
                 values[f"cp{number}_high_mv"] = port.high_mv
@@ -271,6 +294,40 @@ class McuLinkMachine:
                 values[f"cp{number}_duty_permille"] = port.duty_permille
                 values[f"pp{number}_mv"] = port.pp_mv
         self._events.append(McuMeasured(at=self._host_time(message.values["ticks_us"]), values=values))
+
+    def _on_lock(self, message: LockMessage) -> None:
+        at = self._host_time(message.ticks_us)
+        self._events.append(LockChanged(at=at, evse_id=message.port, state=message.state))
+
+    def _on_button(self, message: ButtonMessage) -> None:
+        at = self._host_time(message.ticks_us)
+        self._events.append(ButtonHeld(at=at, held_ms=message.held_ms, pressed=message.pressed))
+
+    def _on_overload(self, message: OverloadMessage) -> None:
+        at = self._host_time(message.ticks_us)
+        self._events.append(OutputOverload(at=at, overloads=message.overloads))
+
+    def _on_device_fault(self, message: DeviceFaultMessage) -> None:
+        at = self._host_time(message.ticks_us)
+        self._events.append(DeviceFaultChanged(at=at, fault=message.fault, present=message.present))
+
+    def _on_crash(self, message: CrashMessage) -> None:
+        """Parts come in order; anything else starts anew with its first part."""
+        if message.part == 1:
+            self._crash = []
+        if message.part != len(self._crash) + 1:
+            return
+        self._crash.append(message.text)
+        if message.part == message.parts:
+            text, self._crash = "".join(self._crash), []
+            self._events.append(
+                McuCrashReported(
+                    at=self._now,
+                    uptime_ms=message.uptime_ms,
+                    reset_cause=message.reset_cause,
+                    text=text,
+                )
+            )
 
     def _on_refused(self, message: RefusedMessage) -> None:
         text = f"refused {message.message}: {message.reason}"
@@ -284,5 +341,10 @@ _HANDLERS: dict[type, Callable[[McuLinkMachine, Any], None]] = {
     FaultMessage: McuLinkMachine._on_fault,
     LogMessage: McuLinkMachine._on_log,
     TelemetryMessage: McuLinkMachine._on_telemetry,
+    LockMessage: McuLinkMachine._on_lock,
+    ButtonMessage: McuLinkMachine._on_button,
+    OverloadMessage: McuLinkMachine._on_overload,
+    DeviceFaultMessage: McuLinkMachine._on_device_fault,
+    CrashMessage: McuLinkMachine._on_crash,
     RefusedMessage: McuLinkMachine._on_refused,
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from vsecc_host.station.values import CpState
+from vsecc_host.station.values import CpState, LockState
 from vsecc_link import messages as catalogue
 
 PORTS = (1, 2)
@@ -100,9 +100,56 @@ class LogMessage:
 
 @dataclass(frozen=True, slots=True)
 class TelemetryMessage:
-    """Slow inputs and counters, by catalogue field name."""
+    """TELEMETRY or TEMPERATURES by catalogue field name."""
 
     values: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LockMessage:
+    """The lock of a port is in another state."""
+
+    ticks_us: int
+    port: int
+    state: LockState
+
+
+@dataclass(frozen=True, slots=True)
+class ButtonMessage:
+    """The factory-reset button has been held for 5 s (`pressed`), or was released."""
+
+    ticks_us: int
+    held_ms: int
+    pressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class OverloadMessage:
+    """Other outputs are overloaded; bit 0 = OUT1."""
+
+    ticks_us: int
+    overloads: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFaultMessage:
+    """A fault that concerns no port came or went."""
+
+    ticks_us: int
+    fault: str
+    present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CrashMessage:
+    """One part of what ended the MCU program before its present start."""
+
+    ticks_us: int
+    uptime_ms: int
+    reset_cause: str
+    part: int
+    parts: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +168,11 @@ McuMessage = (
     | FaultMessage
     | LogMessage
     | TelemetryMessage
+    | LockMessage
+    | ButtonMessage
+    | OverloadMessage
+    | DeviceFaultMessage
+    | CrashMessage
     | RefusedMessage
 )
 
@@ -149,8 +201,16 @@ def _relay(m: Message) -> RelayMessage:
 
 
 def _telemetry(m: Message) -> TelemetryMessage:
-    fields = catalogue.CATALOGUE[catalogue.TELEMETRY][3]
+    fields = catalogue.CATALOGUE[m[0]][3]
     return TelemetryMessage({field[0]: value for field, value in zip(fields, m[1:], strict=True)})
+
+
+def _device_fault(m: Message) -> DeviceFaultMessage:
+    return DeviceFaultMessage(m[1], name_in(catalogue.DEVICE_FAULT_NAMES, m[2]), m[3])
+
+
+def _crash(m: Message) -> CrashMessage:
+    return CrashMessage(m[1], m[2], name_in(catalogue.RESET_NAMES, m[3]), *m[4:7])
 
 
 _VIEWS: dict[int, Callable[[Message], McuMessage]] = {
@@ -161,5 +221,11 @@ _VIEWS: dict[int, Callable[[Message], McuMessage]] = {
     catalogue.FAULT: lambda m: FaultMessage(*m[1:]),
     catalogue.LOG: lambda m: LogMessage(m[1], name_in(catalogue.LOG_NAMES, m[2]), m[3]),
     catalogue.TELEMETRY: _telemetry,
+    catalogue.TEMPERATURES: _telemetry,
+    catalogue.LOCK_STATE: lambda m: LockMessage(m[1], m[2], LockState(m[3])),
+    catalogue.BUTTON: lambda m: ButtonMessage(*m[1:]),
+    catalogue.OUTPUT_OVERLOAD: lambda m: OverloadMessage(*m[1:]),
+    catalogue.DEVICE_FAULT: _device_fault,
+    catalogue.CRASH: _crash,
     catalogue.REFUSED: lambda m: RefusedMessage(catalogue.name_of(m[1]), m[2]),
 }

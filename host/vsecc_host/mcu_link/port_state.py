@@ -11,6 +11,7 @@ from vsecc_link.messages import FAULT_NAMES
 
 # A status may overtake a report that is being repeated, and only the report knows the reason: wait this many.
 STATUS_CONFIRMS = 3
+FAULT_BITS = 16  # width of the mask in STATUS
 
 ToHostTime = Callable[[int], float]
 
@@ -66,7 +67,7 @@ class PortState:
             events += self._set_relay(closed, "as the status says", at)
         if not self._faults and not port.faults:
             return events
-        for bit in range(8):
+        for bit in range(FAULT_BITS):
             latched = bool(port.faults >> bit & 1)
             if self._confirmed(f"fault{bit}", latched != bool(self._faults >> bit & 1), at):
                 events += self._set_fault(bit, latched, at)

@@ -10,6 +10,7 @@ from vsecc_host.station.values import (
     DcLimits,
     EvParameters,
     Isolation,
+    LockState,
     PilotMode,
     PowerSnapshot,
 )
@@ -87,9 +88,48 @@ class McuLogged(StationEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class McuMeasured(StationEvent):
-    """Cyclic MCU telemetry for displays and metrics: catalogue field name -> value."""
+    """Newest TELEMETRY and TEMPERATURES of the MCU, merged: catalogue field name -> value."""
 
     values: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LockChanged(EvseEvent):
+    """The connector lock of this port is in another state."""
+
+    state: LockState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ButtonHeld(StationEvent):
+    """The factory-reset button has been held for 5 s (`pressed`), or was released after `held_ms`."""
+
+    held_ms: int
+    pressed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOverload(StationEvent):
+    """Other digital outputs are overloaded, bit 0 = OUT1; 0: none any more."""
+
+    overloads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceFaultChanged(StationEvent):
+    """A fault of the MCU board that concerns no port came or went; a name of DEVICE_FAULT_NAMES."""
+
+    fault: str
+    present: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class McuCrashReported(StationEvent):
+    """What ended the MCU program before its present start: exception and frames, for a person."""
+
+    uptime_ms: int
+    reset_cause: str
+    text: str
 
 
 # --- matching -----------------------------------------------------------------------------------------------

@@ -77,9 +77,11 @@ _GOOD_ENDS = frozenset(
 )
 
 _OPEN_REASONS = {
+    "device fault": Cause.PORT_FAULT,
     "fault latched": Cause.PORT_FAULT,
     "CP left C/D": Cause.CP_LEFT_C,
     "PP supervision": Cause.PORT_FAULT,
+    "CC1 supervision": Cause.PORT_FAULT,
     "grant expired": Cause.MCU_LINK_LOST,
     "boot": Cause.MCU_LINK_LOST,
 }

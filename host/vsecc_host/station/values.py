@@ -28,6 +28,16 @@ class CpState(IntEnum):
         return self in (CpState.C, CpState.D)
 
 
+class LockState(IntEnum):
+    """Connector lock as its feedback tells; values as in vsecc_link.messages."""
+
+    UNKNOWN = 0
+    UNLOCKED = 1
+    LOCKED = 2
+    MOVING = 3
+    FAULT = 4
+
+
 class PilotMode(IntEnum):
     """What the pilot generator drives; values as in vsecc_link.messages."""
 

@@ -67,6 +67,34 @@ def test_viper_frame_equals_the_portable_one():
         assert slow.buffer == fast.buffer
 
 
+def test_more_than_22_fields_take_a_longer_head():
+    telemetry = cyclic.CyclicFrame(messages.TELEMETRY)
+    count = len(telemetry.values)
+    assert count > 22 and telemetry.layout.head == bytes((0x98, count + 1, messages.TELEMETRY))
+    telemetry.values[count - 1] = 513
+    telemetry.patch(7, 8, 9)
+    reader = cyclic.CyclicReader(messages.TELEMETRY)
+    assert reader.read(telemetry.buffer, frame.HEAD_SIZE, len(telemetry.buffer) - 4)
+    assert reader.values[count - 1] == 513
+    if viper is not None:
+        fast = viper.CyclicFrame(messages.TELEMETRY)
+        fast.values[count - 1] = 513
+        fast.patch(7, 8, 9)
+        assert fast.buffer == telemetry.buffer
+
+
+def test_a_layout_that_fits_no_frame_is_refused():
+    fields = tuple([("f%d_mohm" % index, messages.INT, 0, 1 << 20) for index in range(60)])
+    messages.CATALOGUE[99] = ("TOO_LONG", "mcu", messages.CYCLIC, fields)
+    try:
+        cyclic.Layout(99)
+    except ValueError:
+        return
+    finally:
+        del messages.CATALOGUE[99]
+    raise AssertionError
+
+
 def test_values_beyond_their_range_are_refused_by_the_reader():
     grant = cyclic.CyclicFrame(messages.GRANT)
     reader = cyclic.CyclicReader(messages.GRANT)

@@ -9,15 +9,20 @@ from unit.host.mcu_link.bench_mcu import IMAGE, Bench, hello
 
 from vsecc_host.mcu_link.config import McuLinkConfig
 from vsecc_host.station.events import (
+    ButtonHeld,
     CpStateChanged,
+    DeviceFaultChanged,
+    LockChanged,
+    McuCrashReported,
     McuLinkLost,
     McuLinkUp,
     McuLogged,
     McuMeasured,
+    OutputOverload,
     PortFaultChanged,
     RelayChanged,
 )
-from vsecc_host.station.values import CpState, PilotMode
+from vsecc_host.station.values import CpState, LockState, PilotMode
 from vsecc_link import messages
 
 
@@ -172,7 +177,7 @@ def test_relay_and_fault_reports(bench: Bench) -> None:
 def test_logs_telemetry_and_refusals(bench: Bench) -> None:
     bench.report(messages.LOG, bench.ticks_us, 2, "warm")
     bench.report(messages.REFUSED, messages.SET_OUTPUTS, "not configured")
-    bench.report(messages.TELEMETRY, bench.ticks_us, *range(13))
+    bench.report(messages.TELEMETRY, bench.ticks_us, *range(17), 1, 2, *range(4))
     events = bench.run(0.01)
     assert [(e.level, e.text) for e in events if isinstance(e, McuLogged)] == [
         ("warning", "warm"),
@@ -181,6 +186,60 @@ def test_logs_telemetry_and_refusals(bench: Bench) -> None:
     (measured,) = [event for event in events if isinstance(event, McuMeasured)]
     assert measured.values["supply_mv"] == 2
     assert "cp1_high_mv" in measured.values
+
+
+def test_measured_values_are_telemetry_and_temperatures_together(bench: Bench) -> None:
+    temperatures = (messages.TEMPERATURES, *[1_000_000 + 1000 * n for n in range(9)], 1, 2, 0b111111100)
+    bench.report(temperatures[0], bench.ticks_us, *temperatures[1:])
+    assert not [event for event in bench.run(0.01) if isinstance(event, McuMeasured)]
+    bench.report(messages.TELEMETRY, bench.ticks_us, *range(17), 1, 2, *range(4))
+    bench.report(temperatures[0], bench.ticks_us, 7, *temperatures[2:])
+    first, second = (event for event in bench.run(0.01) if isinstance(event, McuMeasured))
+    assert (first.values["supply_mv"], first.values["resistance9_mohm"]) == (2, 1_008_000)
+    assert (first.values["lock2_state"], first.values["sensors_open"]) == (2, 1)
+    assert (second.values["resistance1_mohm"], second.values["supply_mv"]) == (7, 2)
+
+
+def test_measured_values_do_not_outlive_a_session(bench: Bench) -> None:
+    bench.report(messages.TELEMETRY, bench.ticks_us, *range(17), 1, 2, *range(4))
+    bench.run(0.01)
+    bench.machine.disconnected("cable", bench.now)
+    bench.machine.connected(bench.now)
+    bench.run(0.2)
+    bench.report(messages.TEMPERATURES, bench.ticks_us, *range(12))
+    assert not [event for event in bench.run(0.01) if isinstance(event, McuMeasured)]
+
+
+def test_lock_button_overload_and_device_fault_reports(bench: Bench) -> None:
+    bench.report(messages.LOCK_STATE, bench.ticks_us, 2, messages.LOCK_FAULT)
+    bench.report(messages.BUTTON, bench.ticks_us, 5000, True)
+    bench.report(messages.OUTPUT_OVERLOAD, bench.ticks_us, 0x8001)
+    bench.report(messages.DEVICE_FAULT, bench.ticks_us, messages.DEVICE_EXPANDER, True)
+    events = bench.run(0.01)
+    (lock,) = [event for event in events if isinstance(event, LockChanged)]
+    (button,) = [event for event in events if isinstance(event, ButtonHeld)]
+    (overload,) = [event for event in events if isinstance(event, OutputOverload)]
+    (fault,) = [event for event in events if isinstance(event, DeviceFaultChanged)]
+    assert (lock.evse_id, lock.state) == (2, LockState.FAULT)
+    assert (button.held_ms, button.pressed, overload.overloads) == (5000, True, 0x8001)
+    assert (fault.fault, fault.present) == ("EXPANDER_DEAD", True)
+
+
+def test_a_crash_report_comes_in_parts(bench: Bench) -> None:
+    def part(number: int, text: str) -> None:
+        bench.report(messages.CRASH, bench.ticks_us, 77_000, 3, number, 3, text)
+
+    part(2, "lost its beginning")
+    part(1, "MemoryError")
+    part(1, "ValueError: ")
+    part(2, "x at ")
+    part(3, "a.py:1")
+    (crash,) = [event for event in bench.run(0.05) if isinstance(event, McuCrashReported)]
+    assert (crash.text, crash.uptime_ms, crash.reset_cause) == (
+        "ValueError: x at a.py:1",
+        77_000,
+        "fatal error",
+    )
 
 
 @pytest.mark.parametrize("offset_us", [5, (1 << 30) - 51_500_000])
