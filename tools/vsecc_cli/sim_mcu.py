@@ -35,6 +35,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--scenario", metavar="FILE", type=Path, help="timed EV states, faults and inputs, TOML or JSON"
     )
+    parser.add_argument(
+        "--flash", metavar="FILE", type=Path, help="boot from this flash (made if absent) like a real chip"
+    )
+    parser.add_argument(
+        "--console", metavar="URL", default="pty:///tmp/vsecc-console", help="where --flash shows its console"
+    )
     parser.add_argument("--interpreter", choices=["auto", "micropython", "cpython"], default="auto")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same noise")
     parser.add_argument("--duration", metavar="S", type=float, help="end after so many seconds")
@@ -92,18 +98,22 @@ def _problem_of(step: Any) -> str | None:
 
 async def _serve(args: argparse.Namespace, steps: list[dict[str, Any]]) -> int:
     from vsecc_sim.mcu.interpreter import InterpreterUnavailable
-    from vsecc_sim.mcu.service import McuEmulator
+    from vsecc_sim.mcu.service import FlashSettings, McuEmulator
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    mcu = McuEmulator(args.listen, interpreter=args.interpreter, seed=args.seed, in_process=False)
+    flash = FlashSettings(args.flash, args.console) if args.flash else None
+    mcu = McuEmulator(
+        args.listen, interpreter=args.interpreter, seed=args.seed, in_process=False, flash=flash
+    )
     try:
         await mcu.start()
     except (InterpreterUnavailable, OSError, ValueError) as error:
         raise CommandError(str(error)) from error
-    _say(args, {"listen": mcu.url, "interpreter": mcu.interpreter.describe()})
+    ready = {"listen": mcu.url, "interpreter": mcu.interpreter.describe()}
+    _say(args, {**ready, "console": mcu.console_url} if mcu.console_url else ready)
     for entry in mcu.trace.entries():
         _tell(args, entry)
     mcu.on_change.append(lambda entry: _tell(args, entry))
@@ -144,7 +154,8 @@ def _say(args: argparse.Namespace, line: dict[str, Any]) -> None:
     if args.json:
         text = json.dumps(line)
     elif "listen" in line:
-        text = f"MCU on {line['interpreter']}, host at {line['listen']}"
+        console = f", console at {line['console']}" if "console" in line else ""
+        text = f"MCU on {line['interpreter']}, host at {line['listen']}{console}"
     else:
         text = f"{line['at_s']:10.3f} s  {line['name']} {line['value']}"
     sys.stdout.write(text + "\n")

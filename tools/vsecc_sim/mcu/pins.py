@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from types import ModuleType
 
-from vsecc_sim.mcu.board import CAUSE_COMMANDED, CAUSE_POWER_ON, PORTS, RELAYS, Board
+from vsecc_sim.mcu.board import CAUSE_BROWN_OUT, CAUSE_COMMANDED, CAUSE_POWER_ON, PORTS, RELAYS, Board
 from vsecc_sim.mcu.pio import Program, StateMachine
 from vsecc_sim.mcu.sampling import PilotSampling
 
@@ -22,10 +22,21 @@ SHIM_PWRON_RESET, SHIM_WDT_RESET = 1, 3
 # A light that changed within this time is flashing (320 ms on, 320 ms off).
 FLASH_US = 700_000
 _LOW_BANK_PINS = 30
+# Causes that the chip cannot tell apart; its registers are lost.
+_POWER_LOST = (CAUSE_POWER_ON, CAUSE_BROWN_OUT)
 
 
 class ResetRequested(Exception):
     """The firmware asked for a restart of the chip."""
+
+
+class SoftResetRequested(Exception):
+    """The interpreter restarts, the chip keeps its levels; `raw`: its prompt stays in raw mode."""
+
+    def __init__(self, raw: bool) -> None:
+        """Says so."""
+        super().__init__()
+        self.raw = raw
 
 
 class ChipPins:
@@ -41,7 +52,7 @@ class ChipPins:
         self._words: dict[int, dict[int, int]] = {}
         self._freq_hz: dict[int, int] = {}
         self._machines: dict[int, StateMachine] = {}
-        self._scratch = 0
+        self._scratch = [0, 0, 0, 0]
         self._voltages: tuple[int, ...] = ()
         self._codes = [0] * 8
         self._lights = 0
@@ -52,7 +63,7 @@ class ChipPins:
             2: self._pin_set, 3: self._pwm_duty, 5: self._sm_word, 6: self._sm_setup, 7: self._sm_freq,
             8: self._sm_put, 9: self._sm_active, 10: self._wdt_start, 11: self._wdt_feed, 12: self._uart_baud,
             13: self._uart_rxbuf, 14: self._adc_divider, 15: self._adc_run, 16: self._scratch_write,
-            17: self._expander, 18: self._reset,
+            17: self._expander, 18: self._reset, 19: self._soft_reset,
         }  # fmt: skip
 
     def reset(self) -> None:
@@ -61,8 +72,8 @@ class ChipPins:
         self._machines.clear()
         self.sampling.stop()
         self._since_us = self._board.now_us
-        if self._board.boot_cause == CAUSE_POWER_ON:
-            self._scratch = 0
+        if self._board.boot_cause in _POWER_LOST:
+            self._scratch = [0, 0, 0, 0]
 
     def apply(self, records: bytes) -> None:
         """Carries out what the chip noted since its last exchange, each at its own time."""
@@ -88,9 +99,10 @@ class ChipPins:
         words[8:16] = self._converter()
         words[16] = board.terminals.digital_inputs
         words[17], board.stall_us = board.stall_us, 0
-        words[18] = SHIM_PWRON_RESET if board.boot_cause == CAUSE_POWER_ON else SHIM_WDT_RESET
-        words[19] = self._scratch
+        words[18] = SHIM_PWRON_RESET if board.boot_cause in _POWER_LOST else SHIM_WDT_RESET
+        words[19] = self._scratch[0]
         words[20] = total
+        words[21:24] = self._scratch[1:]
         self._since_us = board.now_us
         return ANSWER.pack(*words) + data + samples
 
@@ -186,7 +198,7 @@ class ChipPins:
         self.sampling.set_control(value, at_us)
 
     def _scratch_write(self, index: int, value: int, at_us: int) -> None:
-        self._scratch = value
+        self._scratch[index] = value
 
     def _expander(self, index: int, value: int, at_us: int) -> None:
         self._board.write_outputs(value & 0xFFFF)
@@ -204,6 +216,9 @@ class ChipPins:
 
     def _reset(self, index: int, value: int, at_us: int) -> None:
         raise ResetRequested(CAUSE_COMMANDED)
+
+    def _soft_reset(self, index: int, value: int, at_us: int) -> None:
+        raise SoftResetRequested(bool(value))
 
 
 def _code(millivolts: int, span_mv: int) -> int:

@@ -7,11 +7,13 @@ import select
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from vsecc_sim.mcu.board import CAUSE_COMMANDED, Board
 from vsecc_sim.mcu.firmware import MACHINE_NAME, SHIMS, pin_table, search_path
 from vsecc_sim.mcu.interpreter import Interpreter
-from vsecc_sim.mcu.pins import HEADER, MAGIC, RECORD, TICKS_MASK, ChipPins, ResetRequested
+from vsecc_sim.mcu.pins import HEADER, MAGIC, RECORD, TICKS_MASK, ChipPins, ResetRequested, SoftResetRequested
+from vsecc_sim.mcu.usb import UsbConsole
 
 # MicroPython's heap on the RP2350; objects of the 32-bit build have the target's size.
 HEAP = "497k"
@@ -23,35 +25,63 @@ _HALF = 0x20000000
 
 
 @dataclass(frozen=True, slots=True)
+class FlashFile:
+    """The chip's flash as a file, which the program comes from; the journal notes every program and erase."""
+
+    path: Path
+    journal: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ProcessSettings:
-    """How to start the chip: with which interpreter (None: CPython) and by which clock."""
+    """How to start the chip: with which interpreter (None: CPython), by which clock, from which flash."""
 
     interpreter: Interpreter | None
     wall_clock: bool
+    flash: FlashFile | None = None
 
-    def argv(self, reader: int, writer: int) -> list[str]:
-        """The command line of the interpreter process."""
+    def argv(
+        self, reader: int, writer: int, console: tuple[int, int] | None = None, raw: bool = False
+    ) -> list[str]:
+        """The command line of the interpreter process; `raw`: it stays at the raw prompt after boot.py."""
+        if self.flash and console:
+            assert self.interpreter is not None
+            arguments = [
+                str(SHIMS / "power_on.py"), str(reader), str(writer), *map(str, console),
+                str(self.flash.path), str(self.flash.journal or ""), "raw" if raw else "", *_chip_settings(),
+            ]  # fmt: skip
+            return self.interpreter.argv("-X", f"heapsize={self._heap()}", *arguments)
         arguments = [
             str(SHIMS / "start.py"), str(reader), str(writer), "wall" if self.wall_clock else "virtual",
             MACHINE_NAME, *search_path(),
         ]  # fmt: skip
         if self.interpreter is None:
             return [sys.executable, "-S", "-E", *arguments]
-        heap = HEAP if self.interpreter.arch in ("i386", "armhf") else "1M"
-        return self.interpreter.argv("-X", f"heapsize={heap}", *arguments)
+        return self.interpreter.argv("-X", f"heapsize={self._heap()}", *arguments)
+
+    def _heap(self) -> str:
+        return HEAP if self.interpreter and self.interpreter.arch in ("i386", "armhf") else "1M"
+
+
+def _chip_settings() -> list[str]:
+    """What the emulated chip must know of the board it is on."""
+    table = pin_table()
+    return [f"converter_select={table.CONVERTER_SELECT}", f"expander_select={table.EXPANDER_SELECT}"]
 
 
 class ProcessChip:
     """One chip on one board. `until_us`: when its present idle ends; None while it computes or is dead."""
 
-    def __init__(self, board: Board, settings: ProcessSettings) -> None:
-        """Not started."""
+    def __init__(self, board: Board, settings: ProcessSettings, usb: UsbConsole | None = None) -> None:
+        """Not started. A chip with flash has a console behind `usb`."""
         self._board = board
         self._settings = settings
         self._pins = ChipPins(board, pin_table())
         self._process: subprocess.Popen[bytes] | None = None
         self._read_fd = self._write_fd = -1
         self._input = bytearray()
+        self._usb = usb
+        self._soft_reset: SoftResetRequested | None = None
         self.until_us: int | None = None
 
     @property
@@ -79,17 +109,22 @@ class ProcessChip:
         self._pins.reset()
         chip_reads, self._write_fd = os.pipe()
         self._read_fd, chip_writes = os.pipe()
+        ends = self._usb.chip_ends() if self._usb else None
+        soft, self._soft_reset = self._soft_reset, None
+        raw = soft is not None and soft.raw
         try:
             # What the firmware prints is for a person; standard output may carry the worker's lines.
             self._process = subprocess.Popen(
-                self._settings.argv(chip_reads, chip_writes),
-                pass_fds=(chip_reads, chip_writes),
+                self._settings.argv(chip_reads, chip_writes, ends, raw),
+                pass_fds=(chip_reads, chip_writes, *(ends or ())),
                 stdin=subprocess.DEVNULL,
-                stdout=STDERR_FD,
+                stdout=ends[1] if ends else STDERR_FD,
             )
         finally:
             os.close(chip_reads)
             os.close(chip_writes)
+            if self._usb:
+                self._usb.started(self._board.now_us)
         self._input.clear()
 
     def kill(self) -> None:
@@ -103,6 +138,8 @@ class ProcessChip:
             self._process.kill()
             self._process.wait()
             self._process = None
+            if self._usb and not self._soft_reset:
+                self._usb.stopped()
 
     def resume(self) -> None:
         """Ends the idle: inputs in, then waits for the firmware's next idle."""
@@ -152,6 +189,10 @@ class ProcessChip:
             self._pins.apply(body)
         except ResetRequested:
             self._board.reset(CAUSE_COMMANDED)
+            return
+        except SoftResetRequested as request:
+            self._soft_reset = request
+            self._board.soft_reset()
             return
         if tx:
             self._board.uart.mcu_write(tx, self._board.now_us)

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from vsecc_sim.mcu import commands
@@ -27,6 +28,24 @@ STOP_TIMEOUT_S = 2.0
 # A loop whose clock differs by more from the real one runs in virtual time.
 _REAL_TIME_WITHIN_S = 1.0
 _ENTRIES = 20_000
+# What a Pico leaves to files: 352 blocks of 4096 bytes.
+FLASH_BYTES = 352 * 4096
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FlashSettings:
+    """File that holds the chip's flash, URL of its console, and a file to note every write in."""
+
+    path: Path
+    console: str
+    journal: Path | None = None
+
+    def as_data(self) -> dict[str, str | None]:
+        """For the emulator's process; an absent flash is made, erased."""
+        if not self.path.exists():
+            self.path.write_bytes(b"\xff" * FLASH_BYTES)
+        journal = str(self.journal) if self.journal else None
+        return {"path": str(self.path), "console": self.console, "journal": journal}
 
 
 class EvSide:
@@ -72,8 +91,12 @@ class McuEmulator:
         seed: int = 0,
         start_us: int = 0,
         in_process: bool | None = None,
+        flash: FlashSettings | None = None,
     ) -> None:
-        """Starts nothing. `start_us` is the first reading of the chip's clock."""
+        """Starts nothing. `start_us` is the first reading of the chip's clock.
+
+        With `flash` the chip boots from that file, as a new one an empty one, and has a console.
+        """
         if interpreter not in INTERPRETERS:
             raise ValueError(f"interpreter {interpreter!r}: not one of {', '.join(INTERPRETERS)}")
         self.url = url
@@ -86,6 +109,8 @@ class McuEmulator:
         self._seed = seed
         self._start_us = start_us
         self._in_process = in_process
+        self._flash = flash
+        self.console_url: str | None = None
         self._relays = {number: RelayView() for number in (1, 2, 3)}
         self._duty_permille = {1: 0, 2: 0}
         self._local: LocalMcu | None = None
@@ -103,6 +128,8 @@ class McuEmulator:
         """Starts board and firmware; `url` is final when this returns."""
         virtual = abs(asyncio.get_running_loop().time() - time.monotonic()) > _REAL_TIME_WITHIN_S
         in_process = virtual if self._in_process is None else self._in_process
+        if self._flash and (in_process or self._wanted == "cpython"):
+            raise ValueError("a chip with flash needs MicroPython in real time")
         if in_process and self._wanted == "micropython":
             raise ValueError(
                 "MicroPython runs in real time only; virtual time needs the interpreter auto or cpython"
@@ -117,7 +144,7 @@ class McuEmulator:
     def _choose(self) -> Interpreter | None:
         """The MicroPython to use, None for CPython."""
         found = None if self._wanted == "cpython" else find_micropython()
-        if found is None and self._wanted == "micropython":
+        if found is None and (self._wanted == "micropython" or self._flash):
             raise InterpreterUnavailable(
                 "no MicroPython here: `vsecc sim interpreter --fetch` gets one, or set MICROPYTHON"
             )
@@ -172,6 +199,10 @@ class McuEmulator:
         """Inputs by terminal: d1..d8, dip1..dip4 (on/off), a1, a2, supply (volts)."""
         self.command(commands.inputs(values))
 
+    def plug_console(self, plugged: bool) -> None:
+        """The cable between the chip's console and the computer; needs flash."""
+        self.command({"do": "usb", "plugged": plugged})
+
     def command(self, command: commands.Command) -> None:
         """Has the board carry a command out."""
         if self._local:
@@ -192,6 +223,7 @@ class McuEmulator:
             "seed": self._seed,
             "start_us": self._start_us,
             "interpreter": dataclasses.asdict(interpreter) if interpreter else None,
+            "flash": self._flash.as_data() if self._flash else None,
         }
         assert self._worker.stdin and self._worker.stdout
         self._worker.stdin.write(json.dumps(settings).encode() + b"\n")
@@ -201,6 +233,7 @@ class McuEmulator:
             await self.stop()
             raise OSError(first["error"])
         self.url = first["ready"]
+        self.console_url = first["console"]
         self._reader = asyncio.get_running_loop().create_task(self._read_worker(self._worker.stdout))
 
     async def _read_worker(self, stream: asyncio.StreamReader) -> None:

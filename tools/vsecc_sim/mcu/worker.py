@@ -13,15 +13,17 @@ import os
 import select
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from vsecc_sim.mcu.board import Board
 from vsecc_sim.mcu.commands import obey
 from vsecc_sim.mcu.hostside import CHUNK, HostSide, open_host_side
 from vsecc_sim.mcu.interpreter import Interpreter
-from vsecc_sim.mcu.process import ProcessChip, ProcessSettings
+from vsecc_sim.mcu.process import FlashFile, ProcessChip, ProcessSettings
 from vsecc_sim.mcu.restart import Restart
 from vsecc_sim.mcu.trace import Entry
+from vsecc_sim.mcu.usb import UsbConsole
 
 # The board never sleeps longer, so that bytes and pulses move on even when the firmware stands still.
 LONGEST_WAIT_US = 2_000
@@ -58,7 +60,13 @@ class Worker:
         self._board = Board(seed=settings["seed"], start_us=settings["start_us"])
         found = settings["interpreter"]
         interpreter = Interpreter(**{**found, "command": tuple(found["command"])}) if found else None
-        self._chip = ProcessChip(self._board, ProcessSettings(interpreter, wall_clock=True))
+        flash = settings.get("flash")
+        self._usb = UsbConsole(flash["console"]) if flash else None
+        journal = Path(flash["journal"]) if flash and flash["journal"] else None
+        file = FlashFile(Path(flash["path"]), journal) if flash else None
+        self._chip = ProcessChip(
+            self._board, ProcessSettings(interpreter, wall_clock=True, flash=file), self._usb
+        )
         self._host: HostSide = open_host_side(settings["url"])
         self._restart = Restart(self._board, self._chip)
         self._input = b""
@@ -68,7 +76,7 @@ class Worker:
         self._answered_s = 0.0
         self._board.uart.on_host_bytes = self._host.send
         self._board.trace.listeners.append(self._note)
-        self._say({"ready": self._host.url})
+        self._say({"ready": self._host.url, "console": self._usb.url if self._usb else None})
 
     def run(self) -> None:
         """Runs until standard input ends."""
@@ -79,6 +87,8 @@ class Worker:
         finally:
             self._chip.kill()
             self._host.close()
+            if self._usb:
+                self._usb.close()
 
     def _now_us(self) -> int:
         """Board time; it never runs far ahead of what the firmware has been able to see."""
@@ -94,6 +104,8 @@ class Worker:
         """Lets the board catch up with the clock and wakes the chip when its idle is over."""
         board, chip = self._board, self._chip
         now = self._now_us()
+        if self._usb:
+            self._usb.tick(now)
         idle = chip.until_us is not None and now < chip.until_us and not self._restart.wanted
         if idle and now - board.now_us < LONGEST_WAIT_US:
             return
@@ -111,7 +123,8 @@ class Worker:
         chip = self._chip
         # A host that floods the line waits in its socket.
         host_fds = self._host.listeners() if self._board.uart.host_free >= CHUNK else []
-        fds = [0, *host_fds]
+        usb_fds = self._usb.listeners() if self._usb else []
+        fds = [0, *host_fds, *usb_fds]
         if chip.alive:
             fds.append(chip.fileno())
         self._flush()
@@ -120,6 +133,8 @@ class Worker:
             return
         if chip.alive and chip.fileno() in readable:
             chip.receive(0.0)
+        if self._usb and any(fd in readable for fd in usb_fds):
+            self._usb.move()
         if readable == [chip.fileno()]:
             return
         self._board.advance(self._now_us())
@@ -145,7 +160,18 @@ class Worker:
             return
         *lines, self._input = (self._input + data).split(b"\n")
         for line in lines:
-            obey(self._board, json.loads(line))
+            command = json.loads(line)
+            if command["do"] == "usb":
+                self._plug(command["plugged"])
+            else:
+                obey(self._board, command)
+
+    def _plug(self, plugged: bool) -> None:
+        self._board.trace.add(self._board.now_us, "usb", plugged)
+        if self._usb and plugged:
+            self._usb.plug(self._board.now_us)
+        elif self._usb:
+            self._usb.pull()
 
     def _note(self, entry: Entry) -> None:
         self._say({"at": entry.at_us, "name": entry.name, "value": entry.value})

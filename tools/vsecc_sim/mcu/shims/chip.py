@@ -36,6 +36,7 @@ ADC_RUN = 15
 SCRATCH = 16
 EXPANDER = 17
 RESET = 18
+SOFT_RESET = 19
 
 # Words of the board's answer.
 W_FLAGS = 0
@@ -52,6 +53,7 @@ W_STALL_US = 17
 W_RESET_CAUSE = 18
 W_SCRATCH = 19
 W_ADC_TOTAL = 20
+W_SCRATCH_MORE = 21  # registers 1 to 3
 WORDS = 24
 FLAG_HANG = 1
 
@@ -89,6 +91,7 @@ _clock_start = 0
 _reader = None
 _writer = None
 _adc_sink = None
+console_poll = None  # called where a break from the console may end the program
 _greeting = 1
 
 
@@ -154,6 +157,8 @@ def exchange(until):
         _clock_start = _clock()
     if words[W_STALL_US]:
         _stall(words[W_STALL_US])
+    if console_poll is not None:
+        console_poll()
 
 
 def _take_inputs():
@@ -239,6 +244,17 @@ def tx_put(buffer, count):
 
 def reset():
     """Restarts the chip; does not return."""
-    note(RESET, 0, 0)
+    _end(RESET, 0)
+
+
+def soft_reset(raw):
+    """Restarts the interpreter, the chip keeps its levels; does not return. `raw`: at the raw prompt."""
+    _end(SOFT_RESET, raw)
+
+
+def _end(operation, value):
+    global console_poll
+    console_poll = None
+    note(operation, 0, value)
     exchange(_now)
     _hang()

@@ -182,27 +182,35 @@ class SPI:
 
 
 class _Registers:
-    """Memory-mapped registers: the ADC and the first watchdog scratch register, both chips' addresses."""
+    """Memory-mapped registers: the ADC and watchdog scratch registers 0 to 3, both chips' addresses."""
 
     _ADC = (0x4004C000, 0x400A0000)
     _SCRATCH = (0x4005800C, 0x400D800C)
+    _WORDS = (chip.W_SCRATCH, chip.W_SCRATCH_MORE, chip.W_SCRATCH_MORE + 1, chip.W_SCRATCH_MORE + 2)
 
     def __getitem__(self, address):
         """Reads; an ADC FIFO that never overflows, 0 for anything unknown."""
-        if address in self._SCRATCH:
-            return chip.words[chip.W_SCRATCH]
-        return 0
+        index = self._scratch_index(address)
+        return 0 if index < 0 else chip.words[self._WORDS[index]]
 
     def __setitem__(self, address, value):
         """Writes what the board has to know."""
-        if address in self._SCRATCH:
-            chip.words[chip.W_SCRATCH] = value
-            chip.note(chip.SCRATCH, 0, value)
+        index = self._scratch_index(address)
+        if index >= 0:
+            chip.words[self._WORDS[index]] = value
+            chip.note(chip.SCRATCH, index, value)
+            return
         for base in self._ADC:
             if address == base:
                 chip.note(chip.ADC_RUN, 0, value)
             elif address == base + 16:
                 chip.note(chip.ADC_DIVIDER, 0, value)
+
+    def _scratch_index(self, address):
+        for base in self._SCRATCH:
+            if 0 <= address - base < 16:
+                return address - base >> 2
+        return -1
 
 
 mem32 = _Registers()
