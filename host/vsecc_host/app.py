@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -102,14 +102,15 @@ class App:
         self._routes = self._build_routes()
 
     def _build_evse(self, number: int, load: Load | None) -> Evse:
-        machine = EvseMachine(number, evse_config(self.settings, number))
+        slac = self._build_slac(number)
+        config = replace(evse_config(self.settings, number), matches=slac is not None)
+        machine = EvseMachine(number, config)
         v2g = V2gService(
             evse_id=number, trace=self.trace, on_event=self.publish, config=v2g_config(self.settings, number)
         )
         power = SimulatedPower(
             number, power_config(self.settings, number), trace=self.trace, on_event=self.publish, load=load
         )
-        slac = self._build_slac(number)
         return Evse(machine, v2g, power, slac)
 
     def _build_slac(self, number: int) -> SlacService | None:
@@ -260,7 +261,7 @@ class App:
 
     def _configure(self, number: int, evse: Evse) -> None:
         evse.v2g.configure(v2g_config(self.settings, number))
-        config = evse_config(self.settings, number)
+        config = replace(evse_config(self.settings, number), matches=evse.slac is not None)
         self._execute(evse.machine.configure(config, self._loop.time()), self.trace.new_cause())
         self._set_timer(evse)
 

@@ -5,10 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from vsecc_host.slac.events import DlinkReady, PilotRequest
+from vsecc_host.slac.events import DlinkReady, ModemChanged, ModemState, PilotRequest, SlacCause, SlacFailed
 from vsecc_host.slac.table import PortState
 from vsecc_host.station.commands import AcceptV2g, Command, SetPilot
-from vsecc_host.station.events import CpStateChanged, EvseEvent, PilotWanted, StationEvent, V2gSessionEnded
+from vsecc_host.station.events import (
+    CpStateChanged,
+    EvseEvent,
+    LinkChanged,
+    MatchingFailed,
+    ModemTold,
+    PilotWanted,
+    StationEvent,
+    V2gSessionEnded,
+)
 from vsecc_host.station.values import Cause, CpState, PilotMode
 
 PWM_OFF_PERMILLE = 0
@@ -26,6 +35,9 @@ class Matching(Protocol):
 
     def begin(self, cause: int) -> None:
         """Matching is wanted."""
+
+    def rest(self, cause: int) -> None:
+        """Matching is not wanted any more."""
 
     def terminate(self, cause: int) -> None:
         """D-LINK_TERMINATE."""
@@ -45,7 +57,6 @@ class Powerline:
         self._hang_up = hang_up
         self._cp = CpState.UNKNOWN
         self._duty_permille = PWM_OFF_PERMILLE
-        self._wanted = False
 
     def command(self, command: Command, cause: int) -> None:
         """A command of the station heart was carried out."""
@@ -55,15 +66,10 @@ class Powerline:
                 self._duty_permille = duty
                 self._matching.cp_changed(self._cp, duty, cause)
         elif isinstance(command, AcceptV2g):
-            self._accept(command.accepted, cause)
-
-    def _accept(self, accepted: bool, cause: int) -> None:
-        if accepted and self._matching.state in (PortState.IDLE, PortState.PAUSED):
-            self._matching.begin(cause)
-        elif accepted and not self._wanted:
-            # The cable stayed in: only state E or F lets the car match again.
-            self._matching.error(cause)
-        self._wanted = accepted
+            if command.accepted:
+                self._matching.begin(cause)
+            else:
+                self._matching.rest(cause)
 
     def station_event(self, event: StationEvent, cause: int) -> None:
         """An event on its way to the station heart; matching hears of the plug first."""
@@ -73,14 +79,31 @@ class Powerline:
         elif isinstance(event, V2gSessionEnded):
             if event.cause is Cause.EV_PAUSED:
                 self._matching.pause(cause)
-            else:
+            elif event.orderly:
                 self._matching.terminate(cause)
+            else:
+                self._matching.error(cause)
 
     def slac_event(self, event: EvseEvent, cause: int) -> list[StationEvent]:
         """What SLAC reported, as the station heart understands it."""
         if isinstance(event, PilotRequest):
             return [PilotWanted(at=event.at, evse_id=event.evse_id, mode=event.mode)]
-        if isinstance(event, DlinkReady) and not event.link:
-            self._hang_up(Cause.EV_DISCONNECTED)
-            self._matching.error(cause)
+        if isinstance(event, DlinkReady):
+            return self._link(event, cause)
+        if isinstance(event, ModemChanged):
+            usable = event.state is not ModemState.DEAD
+            return [ModemTold(at=event.at, evse_id=event.evse_id, usable=usable, detail=event.detail)]
+        if isinstance(event, SlacFailed) and event.cause is not SlacCause.MODEM_DEAD:
+            return [
+                MatchingFailed(at=event.at, evse_id=event.evse_id, final=event.final, detail=event.detail)
+            ]
         return []
+
+    def _link(self, event: DlinkReady, cause: int) -> list[StationEvent]:
+        """A loss ends the session and takes the error routine; a network we left ourselves is no loss."""
+        if not event.link:
+            if self._matching.state is not PortState.LOST:
+                return []
+            self._hang_up(Cause.LINK_LOST)
+            self._matching.error(cause)
+        return [LinkChanged(at=event.at, evse_id=event.evse_id, linked=event.link)]

@@ -163,7 +163,8 @@ async def test_a_paused_session_goes_on_with_its_id(joins: bool) -> None:
         car.resume()
         result = await task
         assert (result.end, result.goal, result.rounds) == (EvEnd.CHARGED, True, 2)
-        assert pilot.states == ["B", "C", "B", "C", "B"]
+        wake_up = ["C", "B"]
+        assert pilot.states == ["B", "C", "B", *wake_up, "C", "B"]
         first, second = world.chargers
         assert first.bodies(iso2.SessionStopReq) == [iso2.SessionStopReq(iso2.ChargingSession.Pause)]
         assert second.requests[1].header.session_id == first.session_id

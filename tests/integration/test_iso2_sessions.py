@@ -97,10 +97,11 @@ def test_a_paused_session_goes_on_under_its_id_and_its_authorization() -> None:
         await virtual_time.settle(lambda: car.paused, within_s=20.0)
         (paused,) = those(heard, V2gSessionEnded)
         assert (paused.cause, paused.orderly) == (Cause.EV_PAUSED, True)
-        await virtual_time.settle(lambda: station.view(EVSE).phase is Phase.CONNECTED, within_s=10.0)
-        assert station.outlet(EVSE).pilot.duty_permille() == 50
+        await virtual_time.settle(lambda: station.outlet(EVSE).pilot.duty_permille() == 1000, within_s=10.0)
         assert not station.mcu.relay(EVSE).closed
         await asyncio.sleep(600.0)
+        view = station.view(EVSE)
+        assert (view.phase, view.cause) == (Phase.FINISHED, Cause.EV_PAUSED)
         car.resume()
         await charging(station)
         # THEN it is the same session, and nobody was asked again

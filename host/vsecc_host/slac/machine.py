@@ -81,8 +81,15 @@ class SlacMachine:
 
     def start(self, now: float) -> None:
         """Matching is wanted: listen, then ask for 5 %; out of a pause, wake the EV. Needs a plugged car."""
+        self._port.wanted = True
         if self._port.cp.plugged:
             self._port.apply(PortInput.START, now)
+        self._after(now)
+
+    def rest(self, now: float) -> None:
+        """Matching is not wanted any more: nobody is answered until `start`. A pause stays a pause."""
+        self._port.wanted = False
+        self._port.apply(PortInput.REST, now)
         self._after(now)
 
     def terminate(self, now: float) -> None:

@@ -28,6 +28,7 @@ class Port:
         self.matched: Session | None = None
         self.deadline: float | None = None  # of the state
         self.cp = CpState.UNKNOWN
+        self.wanted = False  # by the layer above
         self.events: list[EvseEvent] = []
         self._evse_id = evse_id
         self._config = config
@@ -47,6 +48,7 @@ class Port:
         if state is before:
             return
         if state is CpState.A:
+            self.wanted = False
             self.apply(I.UNPLUGGED, now)
         elif state in (CpState.E, CpState.F):
             self.apply(I.CP_FAULT, now)
@@ -60,10 +62,12 @@ class Port:
 
     def settle(self, now: float) -> None:
         """Drop failed sessions; the port has failed when none is left."""
-        if any(session.state is SessionState.FAILED for session in self.sessions.values()):
-            self.sessions = {k: s for k, s in self.sessions.items() if s.state is not SessionState.FAILED}
+        failed = [session for session in self.sessions.values() if session.state is SessionState.FAILED]
+        if not failed:
+            return
+        self.sessions = {k: s for k, s in self.sessions.items() if s not in failed}
         if self.state is P.MATCHING and not self.sessions:
-            self._failed(events.SlacCause.SESSIONS_FAILED, now)
+            self._failed(events.SlacCause.SESSIONS_FAILED, now, detail=failed[-1].failure)
             self.apply(I.SESSIONS_OVER, now)
 
     def _count_toggle(self, now: float) -> None:
@@ -74,23 +78,25 @@ class Port:
         if toggled:
             for session in self.sessions.values():
                 session.toggled()
-            self.apply(I.WAKE, now)
 
     def _state_over(self, now: float) -> None:
         if self.state is P.LISTENING:
             self._wakes += 1
             last = self._wakes > self._config.wake_retries
-            self._failed(events.SlacCause.NO_SLAC, now, final=last)
+            self._failed(events.SlacCause.NO_SLAC, now, final=last, detail="no CM_SLAC_PARM.REQ")
             self.apply(I.T_INIT_LAST if last else I.T_INIT, now)
         elif self.state in (P.JOINING, P.RESUMING):
             self._runs += 1
             last = self._runs >= self._config.matching_runs
-            cause = events.SlacCause.NOT_JOINED if self.state is P.JOINING else events.SlacCause.NOT_RESUMED
-            self._failed(cause, now, final=last)
+            joining = self.state is P.JOINING
+            cause = events.SlacCause.NOT_JOINED if joining else events.SlacCause.NOT_RESUMED
+            detail = "no link after CM_SLAC_MATCH.CNF" if joining else "no link after the pause"
+            self._failed(cause, now, final=last, detail=detail)
             self.apply(I.T_JOIN_LAST if last else I.T_JOIN, now)
         else:
             plugged = self.cp.plugged or self.state is P.STEP_EF
-            self.apply(I.T_STEP if plugged else I.T_STEP_EMPTY, now)
+            goes_on = plugged and (self.wanted or self.state is not P.STEP_X1)
+            self.apply(I.T_STEP if goes_on else I.T_STEP_EMPTY, now)
 
     def noted(self, note: Note, now: float) -> None:
         """The modem has news."""

@@ -103,6 +103,11 @@ class SlacService:
         with self._on_behalf_of(cause):
             self.machine.start(self._now())
 
+    def rest(self, cause: int = 0) -> None:
+        """Matching is not wanted any more."""
+        with self._on_behalf_of(cause):
+            self.machine.rest(self._now())
+
     def terminate(self, cause: int = 0) -> None:
         """D-LINK_TERMINATE.request."""
         with self._on_behalf_of(cause):

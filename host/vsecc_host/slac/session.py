@@ -45,6 +45,7 @@ class Session:
         self.sounding_since = 0.0
         self.sounds_heard = 0
         self.attenuation: Attenuation | None = None
+        self.failure = ""  # what it waited for in vain
         self._config = config
         self._averaging = Averaging()
         self._expected = m.SOUNDS
@@ -191,6 +192,7 @@ class Session:
         return [m.ValidateCnf(self._toggles, m.ValidateResult.SUCCESS)]
 
     def _fail(self) -> None:
+        self.failure = _MISSING.get(self.state, "")
         self.state = S.FAILED
         self.deadline = None
 
@@ -221,6 +223,15 @@ TABLE: dict[SessionState, dict[type[Any], Handler]] = {
     S.VALIDATED: {**_MATCH, m.ValidateReq: Session._validate_again},
     S.MATCHED: {m.SlacMatchReq: Session._match},
     S.FAILED: {},
+}
+
+_MISSING: dict[SessionState, str] = {
+    S.PARAMETERS: "no CM_START_ATTEN_CHAR.IND",
+    S.SOUNDING: "no sound was measured",
+    S.REPORTED: "no CM_ATTEN_CHAR.RSP",
+    S.ACCEPTED: "no CM_SLAC_MATCH.REQ: the car may have chosen another outlet",
+    S.VALIDATING: "no second CM_VALIDATE.REQ",
+    S.VALIDATED: "no CM_SLAC_MATCH.REQ after the validation",
 }
 
 _TIMEOUT: dict[SessionState, Callable[[Session, float], Answer]] = {

@@ -35,10 +35,10 @@ class PortInput(Enum):
     UNPLUGGED = "CP to A"
     CP_FAULT = "CP to E or F"
     START = "matching wanted"
+    REST = "matching not wanted"
     TERMINATE = "D-LINK_TERMINATE"
     ERROR = "D-LINK_ERROR"
     PAUSE = "D-LINK_PAUSE"
-    WAKE = "B-C-B toggle of the EV"
     MODEM_READY = "modem ready"
     MODEM_LOST = "modem not ready"
     SESSION = "CM_SLAC_PARM.REQ"
@@ -51,7 +51,7 @@ class PortInput(Enum):
     T_JOIN = "timer: no link"
     T_JOIN_LAST = "timer: no link, runs used up"
     T_STEP = "timer: pilot step"
-    T_STEP_EMPTY = "timer: pilot step, no car any more"
+    T_STEP_EMPTY = "timer: pilot step, nobody waits"
 
 
 P, I = PortState, PortInput  # noqa: E741 - the table reads like the figure in docs/slac.md
@@ -70,11 +70,16 @@ _MOVES: dict[PortInput, dict[PortState, PortState]] = {
     # During E/F nobody sees the cable leave; the step looks when it is over.
     I.UNPLUGGED: _to(P.IDLE, *P),
     I.CP_FAULT: _to(P.IDLE, *_UNMATCHED, *_LINKED, P.HELD),
-    I.START: {P.IDLE: P.WAITING, P.PAUSED: P.RESUMING},
+    # The cable stayed in: only state E or F lets the car match again.
+    I.START: {P.IDLE: P.WAITING, P.PAUSED: P.RESUMING, P.LOST: P.LEAVING, P.HELD: P.LEAVING},
+    # A port that nobody asked to listen answers no CM_SLAC_PARM.REQ: it would be somebody else's car.
+    I.REST: {
+        **_to(P.IDLE, P.WAITING, P.LISTENING, P.MATCHING),
+        **_to(P.HELD, P.JOINING, P.MATCHED, P.RESUMING, P.LOST),
+    },
     I.TERMINATE: _to(P.HELD, P.WAITING, P.LISTENING, P.MATCHING, *_LINKED, *STEPS),
     I.ERROR: _to(P.LEAVING, P.WAITING, P.LISTENING, P.MATCHING, *_LINKED, P.HELD),
     I.PAUSE: _to(P.PAUSED, P.MATCHED, P.RESUMING),
-    I.WAKE: {P.PAUSED: P.RESUMING},
     I.MODEM_READY: {P.WAITING: P.LISTENING},
     I.MODEM_LOST: {
         **_to(P.WAITING, P.LISTENING, P.MATCHING),
@@ -94,7 +99,7 @@ _MOVES: dict[PortInput, dict[PortState, PortState]] = {
     I.T_STEP_EMPTY: {P.LEAVING: P.IDLE, P.STEP_X1: P.IDLE, P.STEP_EF: P.STEP_X1},
 }
 
-_FROM_ALMOST_EVERYWHERE = (I.UNPLUGGED, I.CP_FAULT, I.TERMINATE, I.ERROR, I.T_STEP_EMPTY)
+_FROM_ALMOST_EVERYWHERE = (I.UNPLUGGED, I.CP_FAULT, I.REST, I.TERMINATE, I.ERROR, I.T_STEP_EMPTY)
 
 TABLE: dict[PortInput, dict[PortState, PortState]] = {
     seen: {state: moves.get(state, state) for state in P} for seen, moves in _MOVES.items()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vsecc_host.station import energy, plugging, stopping
+from vsecc_host.station import energy, matching, plugging, stopping
 from vsecc_host.station.events import StationEvent
 from vsecc_host.station.state import EvseState
 from vsecc_host.station.table import Step
@@ -22,7 +22,11 @@ ACTIONS: dict[str, Action] = {
     "greet": plugging.greet,
     "reboot": plugging.reboot,
     "plug": plugging.plug,
-    "match_pilot": plugging.match_pilot,
+    "match_pilot": matching.match_pilot,
+    "error_pilot": matching.error_pilot,
+    "matching_failed": matching.matching_failed,
+    "matching_over": matching.matching_over,
+    "linked": matching.linked,
     "plug_faulted": plugging.plug_faulted,
     "arm": plugging.arm,
     "unplug": plugging.unplug,

@@ -11,6 +11,7 @@ class EvseConfig:
 
     evseid: str = "DE*VSE*E1"
     lock_connector: bool = False
+    matches: bool = False  # over a powerline: matching says when the pilot invites
     cable_max_voltage_v: float = 1000.0
     cable_max_current_a: float = 500.0
     max_power_w: float = 500_000.0

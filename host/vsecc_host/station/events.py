@@ -137,9 +137,32 @@ class McuCrashReported(StationEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PilotWanted(EvseEvent):
-    """Matching needs this pilot to wake the car up (ISO 15118-3 T_step_EF, T_step_X1); PWM ends it."""
+    """Matching invites the car (PWM) or wakes it up (ISO 15118-3 T_step_EF, T_step_X1)."""
 
     mode: PilotMode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MatchingFailed(EvseEvent):
+    """No powerline link with the car; `final`: nothing more is tried until the cable was out."""
+
+    final: bool
+    detail: str  # why, for a person
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkChanged(EvseEvent):
+    """The powerline link to the car is there (D-LINK_READY), or was lost."""
+
+    linked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModemTold(EvseEvent):
+    """Whether the powerline modem works; without it no car can be reached."""
+
+    usable: bool
+    detail: str = ""
 
 
 # --- V2G ---------------------------------------------------------------------------------------------------

@@ -33,6 +33,9 @@ CAUSE_TEXT: dict[Cause, str] = {
     Cause.CABLE_CHECK_TIMEOUT: "The cable check did not finish in time.",
     Cause.VOLTAGE_NOT_SUPPORTED: "The car needs a voltage this outlet cannot supply.",
     Cause.STATION_STOPPED: "The station is being shut down.",
+    Cause.MATCHING_FAILED: "Powerline matching (SLAC) with the car failed.",
+    Cause.LINK_LOST: "The powerline link to the car was lost.",
+    Cause.MODEM_DEAD: "The powerline modem of this outlet does not work.",
 }
 
 RAMP_S = 1.0  # current below 5 A within 1 s, IEC 61851-23:2023 CC.7.6.20

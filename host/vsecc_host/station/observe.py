@@ -157,6 +157,21 @@ def _ended(s: EvseState, event: e.V2gSessionEnded, now: float) -> Inputs:
     return (Input.ENDED,)
 
 
+def _matching_failed(s: EvseState, event: e.MatchingFailed, now: float) -> Inputs:
+    s.seen_cause, s.seen_detail = v.Cause.MATCHING_FAILED, event.detail
+    return (Input.MATCHING_OVER if event.final else Input.MATCHING_FAILED,)
+
+
+def _link(s: EvseState, event: e.LinkChanged, now: float) -> Inputs:
+    s.seen_cause = v.Cause.LINK_LOST
+    return (Input.LINKED if event.linked else Input.MATCHING_FAILED,)
+
+
+def _modem(s: EvseState, event: e.ModemTold, now: float) -> Inputs:
+    s.modem_dead, s.seen_detail = not event.usable, event.detail
+    return (Input.MODEM,)
+
+
 def _power_limits(s: EvseState, event: e.PowerLimitsTold, now: float) -> Inputs:
     s.told = event.limits
     s.refresh_limits(now)
@@ -271,6 +286,9 @@ _READERS: dict[type[e.StationEvent], Callable[[EvseState, Any, float], Inputs]] 
     e.RelayChanged: _relay,
     e.PortFaultChanged: _port_fault,
     e.PilotWanted: _as(Input.PILOT_WANTED),
+    e.MatchingFailed: _matching_failed,
+    e.LinkChanged: _link,
+    e.ModemTold: _modem,
     e.V2gSessionStarted: _as(Input.SESSION),
     e.EvParametersTold: _parameters,
     e.CableCheckRequested: _cable_check_asked,

@@ -34,12 +34,6 @@ def plug(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> 
     arm(s, step, event, now)
 
 
-def match_pilot(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
-    """Matching wakes the car with X1 or F; only while nobody talks V2G."""
-    if isinstance(event, e.PilotWanted) and event.mode is not s.pilot:
-        s.set_pilot(event.mode, now)
-
-
 def plug_faulted(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
     """A car at an outlet that cannot charge; a latched fault gets its chance to go away."""
     _plugged(s)
@@ -53,7 +47,7 @@ def _plugged(s: EvseState) -> None:
 
 
 def arm(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
-    """Ready for a session: listen first, then the pilot invites the car."""
+    """Ready for a session: listen first, then the pilot invites the car; matching, where it is, says when."""
     s.take_config(now)
     s.session, s.held = EvSession(), False
     if s.cause is not Cause.EV_PAUSED:  # who may charge may also go on
@@ -66,7 +60,8 @@ def arm(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> N
         s.out.append(c.LockConnector(evse_id=s.evse_id, locked=True))
     _clear_faults(s)
     s.out.append(c.AcceptV2g(evse_id=s.evse_id, accepted=True))
-    s.set_pilot(PilotMode.PWM, now)
+    if not s.config.matches:
+        s.set_pilot(PilotMode.PWM, now)
 
 
 def _clear_faults(s: EvseState) -> None:
@@ -102,8 +97,7 @@ def _unplugged(s: EvseState, now: float) -> None:
     s.fruitless = 0
     s.session = EvSession()
     s.authorization, s.cable_check, s.stop = Authorization.ONGOING, CableCheck.IDLE, Stop.NONE
-    s.unlock_wanted = s.locked
-    s.unlock_when_safe(now)
+    s.let_go(now)
     s.reports.append("unplugged")
 
 
@@ -111,6 +105,7 @@ def block(s: EvseState, step: Step, event: e.StationEvent | None, now: float) ->
     """Charging is impossible for now: no permission, no invitation, no conversation."""
     s.set_cause(s.seen_cause)
     s.set_grant(False)
+    s.let_go(now)
     refuse_v2g(s, s.cause)
     s.set_pilot(PilotMode.STEADY_POSITIVE, now)
 
@@ -133,13 +128,15 @@ def dismiss(s: EvseState, step: Step, event: e.StationEvent | None, now: float) 
 
 
 def keep_out(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
-    """No further session in this plug-in."""
+    """No further session in this plug-in: the cable may come out, also that of a paused one."""
     s.held = True
     s.deadlines.pop(Input.T_RESTART, None)
+    s.let_go(now)
 
 
 def wake(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
     """The car toggles its state or a driver presents a token: try again soon, unless it must unplug."""
     asked_again = isinstance(event, e.AuthorizationDecided) and s.cause is Cause.STOP_REQUESTED
-    if s.pilot is PilotMode.STEADY_POSITIVE and (asked_again or not s.held):
+    asleep = s.pilot is PilotMode.STEADY_POSITIVE or s.cause is Cause.EV_PAUSED
+    if asleep and (asked_again or not s.held):
         s.deadlines[Input.T_RESTART] = now + WAKE_S

@@ -74,6 +74,7 @@ class EvseState:
     power: v.PowerSnapshot = NEVER_MEASURED
     power_seen: bool = False
     power_lost: v.Cause = v.Cause.NONE
+    modem_dead: bool = False
     inoperative_since: float | None = None
     stuck: bool = False
     hot: bool = False
@@ -126,6 +127,11 @@ class EvseState:
         if led != self.led:
             self.led = led
             self.out.append(c.ShowPortLed(evse_id=self.evse_id, pattern=led))
+
+    def let_go(self, now: float) -> None:
+        """The cable may come out, as soon as that is safe."""
+        self.unlock_wanted = self.locked
+        self.unlock_when_safe(now)
 
     def unlock_when_safe(self, now: float) -> None:
         """Unlock below 60 V and without current, and only on a fresh measurement."""
@@ -183,6 +189,8 @@ class EvseState:
             return v.Cause.PORT_FAULT
         if self.cp is v.CpState.UNKNOWN:
             return v.Cause.MCU_LINK_LOST
+        if self.modem_dead:
+            return v.Cause.MODEM_DEAD
         return self._power_blocker(now)
 
     def _power_blocker(self, now: float) -> v.Cause:

@@ -131,12 +131,11 @@ def finish(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -
     s.held = needs_replug(s.cause)
     s.fruitless = 0 if s.session.charged else s.fruitless + 1
     s.session.begun = s.session.live = False
-    s.unlock_wanted = s.locked
-    s.unlock_when_safe(now)
     s.reports.append("ended")
-    if s.cause is Cause.EV_PAUSED:  # the pilot stays: switching it would wake the car
-        s.deadlines[Input.T_RESTART] = now + s.config.pilot_retain_s
+    if s.cause is Cause.EV_PAUSED:  # the plug stays locked; X1 until the car toggles or a person asks
+        s.deadlines[Input.T_PILOT] = now + s.config.pilot_retain_s
         return
+    s.let_go(now)
     if s.session.orderly:
         s.deadlines[Input.T_PILOT] = now + s.config.pilot_retain_s
     else:

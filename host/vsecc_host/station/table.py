@@ -39,6 +39,10 @@ class Input(Enum):
     ISOLATION_OK = "cable check good"
     ISOLATION_BAD = "cable check bad"
     PILOT_WANTED = "pilot wanted for matching"
+    MATCHING_FAILED = "matching failed, again soon"
+    MATCHING_OVER = "matching given up"
+    LINKED = "powerline link"
+    MODEM = "powerline modem told"
     SESSION = "V2G session started"
     PARAMETERS = "EV parameters"
     CABLE_CHECK = "cable check asked"
@@ -145,6 +149,10 @@ KEE = Step("keep_out")
 WAK = Step("wake")
 PIL = Step("pilot_off")
 MAT = Step("match_pilot")
+ROU = Step("error_pilot")
+MFA = Step("matching_failed")
+MOV = Step("matching_over", Phase.FINISHED)
+LNK = Step("linked")
 T_C = _trip(Cause.CP_LEFT_C)
 T_F = _trip(Cause.PORT_FAULT)
 T_M = _trip(Cause.MCU_LINK_LOST)
@@ -192,7 +200,11 @@ _ROWS: dict[Input, tuple[Step, Step, Step, Step, Step, Step, Step, Step, Step]] 
     I.OUTPUT_DEAD:       (___, ___, ___, CHK, ___, ___, ___, ___, ___),
     I.ISOLATION_OK:      (___, ___, ___, PAS, ___, ___, ___, ___, ___),
     I.ISOLATION_BAD:     (___, ___, ___, T_I, ___, ___, ___, ___, ___),
-    I.PILOT_WANTED:      (___, MAT, ___, ___, ___, ___, ___, ___, ___),
+    I.PILOT_WANTED:      (___, MAT, ___, ___, ___, ___, ___, ROU, ___),
+    I.MATCHING_FAILED:   (___, MFA, ___, ___, ___, ___, ___, ___, ___),
+    I.MATCHING_OVER:     (___, MOV, ___, ___, ___, ___, ___, ___, ___),
+    I.LINKED:            (___, LNK, ___, ___, ___, ___, ___, ___, ___),
+    I.MODEM:             (NOT, NOT, NOT, NOT, NOT, NOT, NOT, NOT, NOT),
     I.SESSION:           (REF, BEG, BEG, T_O, T_O, T_O, ___, REF, REF),
     I.PARAMETERS:        (___, ___, NOT, NOT, NOT, NOT, NOT, ___, ___),
     I.CABLE_CHECK:       (___, ___, CAB, NOT, ___, ___, ___, ___, ___),

@@ -134,6 +134,9 @@ class Cause(StrEnum):
     CABLE_CHECK_TIMEOUT = "cable_check_timeout"
     VOLTAGE_NOT_SUPPORTED = "voltage_not_supported"
     STATION_STOPPED = "station_stopped"
+    MATCHING_FAILED = "matching_failed"  # no powerline link came about
+    LINK_LOST = "link_lost"  # the powerline link went
+    MODEM_DEAD = "modem_dead"  # silent, or refuses its key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

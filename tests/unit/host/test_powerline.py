@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from vsecc_host.powerline import Powerline
-from vsecc_host.slac.events import DlinkReady, PilotRequest
+from vsecc_host.slac.events import DlinkReady, ModemChanged, ModemState, PilotRequest, SlacCause, SlacFailed
 from vsecc_host.slac.table import PortState
 from vsecc_host.station.commands import AcceptV2g, SetPilot
-from vsecc_host.station.events import CpStateChanged, PilotWanted, V2gSessionEnded
+from vsecc_host.station.events import (
+    CpStateChanged,
+    LinkChanged,
+    MatchingFailed,
+    ModemTold,
+    PilotWanted,
+    V2gSessionEnded,
+)
 from vsecc_host.station.values import Cause, CpState, PilotMode
 
 CAUSE = 7
@@ -26,6 +35,9 @@ class Recorded:
 
     def begin(self, cause: int) -> None:
         self.asked.append(("begin",))
+
+    def rest(self, cause: int) -> None:
+        self.asked.append(("rest",))
 
     def terminate(self, cause: int) -> None:
         self.asked.append(("terminate",))
@@ -61,45 +73,63 @@ def test_a_steady_pilot_is_no_duty() -> None:
     assert matching.asked[-1] == ("cp", "UNKNOWN", 0)
 
 
-def test_a_session_that_ended_leaves_the_network_and_the_next_one_matches_anew() -> None:
+@pytest.mark.parametrize(
+    ("cause", "orderly", "asked"),
+    [
+        (Cause.EV_FINISHED, True, "terminate"),
+        (Cause.STOP_REQUESTED, True, "terminate"),
+        (Cause.EV_PAUSED, True, "pause"),
+        (Cause.EV_TIMEOUT, False, "error"),
+        (Cause.LINK_LOST, False, "error"),
+    ],
+)
+def test_each_end_of_a_session_has_its_primitive(cause: Cause, orderly: bool, asked: str) -> None:
     line, matching, _ = made()
-    line.command(AcceptV2g(evse_id=1, accepted=True), CAUSE)
-    matching.state = PortState.MATCHED
-    line.station_event(V2gSessionEnded(at=0.0, evse_id=1, cause=Cause.EV_FINISHED, orderly=True), CAUSE)
-    line.command(AcceptV2g(evse_id=1, accepted=False), CAUSE)
-    matching.state = PortState.HELD
-    line.command(AcceptV2g(evse_id=1, accepted=True), CAUSE)
-    assert matching.asked == [("begin",), ("terminate",), ("error",)]
+    line.station_event(V2gSessionEnded(at=0.0, evse_id=1, cause=cause, orderly=orderly), CAUSE)
+    assert matching.asked == [(asked,)]
 
 
-def test_a_paused_session_keeps_its_network_and_wakes_up_in_it() -> None:
+def test_matching_rests_while_the_station_accepts_nobody() -> None:
     line, matching, _ = made()
-    line.command(AcceptV2g(evse_id=1, accepted=True), CAUSE)
-    matching.state = PortState.MATCHED
-    line.station_event(V2gSessionEnded(at=0.0, evse_id=1, cause=Cause.EV_PAUSED, orderly=True), CAUSE)
-    line.command(AcceptV2g(evse_id=1, accepted=False), CAUSE)
-    matching.state = PortState.PAUSED
-    line.command(AcceptV2g(evse_id=1, accepted=True), CAUSE)
-    assert matching.asked == [("begin",), ("pause",), ("begin",)]
-
-
-def test_being_accepted_again_while_matching_changes_nothing() -> None:
-    line, matching, _ = made()
-    line.command(AcceptV2g(evse_id=1, accepted=True), CAUSE)
-    matching.state = PortState.LISTENING
-    line.command(AcceptV2g(evse_id=1, accepted=True), CAUSE)
-    assert matching.asked == [("begin",)]
+    for accepted in (True, False, True):
+        line.command(AcceptV2g(evse_id=1, accepted=accepted), CAUSE)
+    assert matching.asked == [("begin",), ("rest",), ("begin",)]
 
 
 def test_a_lost_link_ends_the_session_and_takes_the_error_routine() -> None:
     line, matching, hung_up = made()
-    assert line.slac_event(DlinkReady(at=1.0, evse_id=1, link=True), CAUSE) == []
-    assert line.slac_event(DlinkReady(at=2.0, evse_id=1, link=False), CAUSE) == []
-    assert hung_up == [Cause.EV_DISCONNECTED]
+    matching.state = PortState.MATCHED
+    (told,) = line.slac_event(DlinkReady(at=1.0, evse_id=1, link=True), CAUSE)
+    assert told == LinkChanged(at=1.0, evse_id=1, linked=True)
+    matching.state = PortState.LOST
+    (told,) = line.slac_event(DlinkReady(at=2.0, evse_id=1, link=False), CAUSE)
+    assert told == LinkChanged(at=2.0, evse_id=1, linked=False)
+    assert hung_up == [Cause.LINK_LOST]
     assert matching.asked == [("error",)]
+
+
+@pytest.mark.parametrize("state", [PortState.HELD, PortState.IDLE, PortState.LEAVING])
+def test_a_network_left_in_good_order_is_no_loss(state: PortState) -> None:
+    line, matching, hung_up = made()
+    matching.state = state
+    assert line.slac_event(DlinkReady(at=2.0, evse_id=1, link=False), CAUSE) == []
+    assert (hung_up, matching.asked) == ([], [])
 
 
 def test_the_pilot_matching_wants_is_asked_of_the_station() -> None:
     line, _, _ = made()
     wanted = line.slac_event(PilotRequest(at=3.0, evse_id=2, mode=PilotMode.STEADY_NEGATIVE), CAUSE)
     assert wanted == [PilotWanted(at=3.0, evse_id=2, mode=PilotMode.STEADY_NEGATIVE)]
+
+
+def test_a_person_hears_why_matching_failed_and_of_a_dead_modem() -> None:
+    line, _, _ = made()
+    failed = SlacFailed(at=4.0, evse_id=1, cause=SlacCause.NOT_JOINED, final=True, detail="no link")
+    assert line.slac_event(failed, CAUSE) == [MatchingFailed(at=4.0, evse_id=1, final=True, detail="no link")]
+    for state, usable in ((ModemState.DEAD, False), (ModemState.STARTING, True), (ModemState.READY, True)):
+        changed = ModemChanged(at=5.0, evse_id=1, state=state, detail="silent")
+        assert line.slac_event(changed, CAUSE) == [
+            ModemTold(at=5.0, evse_id=1, usable=usable, detail="silent")
+        ]
+    dead = SlacFailed(at=4.0, evse_id=1, cause=SlacCause.MODEM_DEAD, final=False)
+    assert line.slac_event(dead, CAUSE) == [], "told with the modem's state"

@@ -123,8 +123,6 @@ def test_after_the_cable_was_out_everything_is_open_again() -> None:
     solo.plug()
     follow(solo, 25.0)
     assert solo.machine.state is PortState.HELD
-    solo.machine.start(solo.now)
-    assert solo.machine.state is PortState.HELD
     solo.machine.cp_changed(CpState.A, 0, solo.now)
     solo.plug()
     assert solo.machine.state is PortState.LISTENING
@@ -196,10 +194,60 @@ def test_terminate_leaves_at_once_and_holds_until_the_cable_was_out_or_cp_passed
         assert pilot(solo)[-1][1] is X1
         assert solo.told(MatchStateChanged)[-1].state is MatchState.UNMATCHED
         assert solo.car(m.SlacParmReq(RUN)) == []
-        solo.machine.start(solo.now)
-        assert solo.machine.state is PortState.HELD
         solo.machine.cp_changed(way_out, 0, solo.now)
         assert solo.machine.state is PortState.IDLE
+
+
+def test_wanted_again_after_terminate_the_port_passes_state_f_before_it_listens() -> None:
+    solo = linked()
+    solo.machine.terminate(solo.now)
+    began = solo.now
+    solo.machine.start(solo.now)
+    assert solo.car(m.SlacParmReq(RUN)) == []
+    follow(solo, 5.74)
+    assert solo.car(m.SlacParmReq(RUN)) == []
+    follow(solo, 0.02)
+    asked = [mode for at, mode in pilot(solo) if at + 1000.0 >= began]
+    assert asked[-4:] == [X1, F, X1, PWM]
+    assert len(solo.car(m.SlacParmReq(RUN))) == 1
+
+
+def test_a_port_that_nobody_wants_answers_nobody() -> None:
+    """Its car's session is over and the cable still in: a request now is some neighbour's."""
+    for before, after in (("listening", "idle"), ("matching", "idle"), ("joining", "held")):
+        solo = Solo()
+        solo.plug()
+        if before != "listening":
+            solo.sound()
+        if before == "joining":
+            solo.match()
+        assert solo.machine.state == before
+        given = solo.machine.modem.key
+        solo.machine.rest(solo.now)
+        assert solo.machine.state == after
+        assert (solo.machine.modem.key == given) is (before != "joining"), "a key that was handed out"
+        assert solo.car(m.SlacParmReq(RUN)) == []
+
+
+def test_an_error_routine_nobody_waits_for_ends_idle_and_starts_when_wanted() -> None:
+    solo = linked()
+    solo.machine.error(solo.now)
+    solo.machine.rest(solo.now)
+    follow(solo, 6.0)
+    assert solo.machine.state is PortState.IDLE
+    solo.machine.start(solo.now)
+    assert solo.machine.state is PortState.LISTENING
+
+
+def test_wanted_during_state_f_the_port_listens_afterwards() -> None:
+    solo = linked()
+    solo.machine.error(solo.now)
+    solo.machine.rest(solo.now)
+    follow(solo, 3.0)
+    solo.machine.start(solo.now)
+    assert solo.machine.state is PortState.STEP_EF
+    follow(solo, 3.0)
+    assert solo.machine.state is PortState.LISTENING
 
 
 @pytest.mark.clause("ISO15118-3 D-LINK_ERROR")
@@ -227,18 +275,17 @@ def test_error_after_a_lost_link_is_ready_within_fifteen_seconds() -> None:
 
 
 @pytest.mark.clause("ISO15118-3 D-LINK_PAUSE")
-@pytest.mark.parametrize("waker", ["station", "car"])
-def test_a_pause_keeps_the_key_and_ends_without_slac(waker: str) -> None:
+def test_a_pause_keeps_the_key_and_ends_without_slac() -> None:
     solo = linked()
     key = solo.machine.modem.key
     solo.machine.pause(solo.now)
     assert pilot(solo)[-1][1] is X1
     solo.wait(4.0)
-    if waker == "station":
-        solo.machine.start(solo.now)
-    else:
-        solo.machine.cp_changed(CpState.C, 0, solo.now)
-        solo.machine.cp_changed(CpState.B, 0, solo.now)
+    solo.machine.rest(solo.now)  # nobody talks meanwhile
+    solo.machine.cp_changed(CpState.C, 0, solo.now)
+    solo.machine.cp_changed(CpState.B, 0, solo.now)
+    assert solo.machine.state is PortState.PAUSED, "who wakes up is decided above"
+    solo.machine.start(solo.now)
     assert pilot(solo)[-1][1] is PWM
     solo.link()
     assert [event.link for event in solo.told(DlinkReady)] == [True, True]

@@ -177,9 +177,9 @@ def test_a_start_without_renegotiation_is_out_of_order() -> None:
 # --- pause ------------------------------------------------------------------------------------------------
 
 
-def paused() -> Rig:
+def paused(config: EvseConfig | None = None) -> Rig:
     """A charged car that ended its session with a pause."""
-    rig = Rig(EvseConfig()).to(Phase.STOPPING)
+    rig = Rig(config or EvseConfig()).to(Phase.STOPPING)
     rig.measure(current_a=0.0)
     rig.measure(contactors_closed=False, voltage_v=20.0)
     rig.cp(CpState.B)
@@ -187,20 +187,59 @@ def paused() -> Rig:
     return rig
 
 
-def test_a_pause_leaves_the_pilot_alone_and_listens_again() -> None:
+@pytest.mark.clause("ISO15118-3 D-LINK_PAUSE", "DIN70121 V2G_SECC_CPOscillator_Retain_Time")
+def test_a_pause_sleeps_in_x1_until_the_car_toggles() -> None:
     rig = paused()
+    rig.log.clear()
+    rig.wait(1.4)
+    assert only(rig.log, c.SetPilot) == []
+    rig.wait(3600.0)
+    assert [pilot.mode for pilot in only(rig.log, c.SetPilot)] == [PilotMode.STEADY_POSITIVE]
     assert (rig.phase, rig.view.cause) == (Phase.FINISHED, Cause.EV_PAUSED)
-    rig.wait(1.6)
+    assert not any(led.pattern in (3, 4) for led in only(rig.log, c.ShowPortLed))
+    wake(rig)
     assert rig.phase is Phase.CONNECTED
     assert only(rig.log, c.AcceptV2g)[-1].accepted
-    assert all(pilot.mode is PilotMode.PWM for pilot in only(rig.log, c.SetPilot))
-    assert not any(led.pattern in (3, 4) for led in only(rig.log, c.ShowPortLed))
+    assert only(rig.log, c.SetPilot)[-1].mode is PilotMode.PWM
+
+
+def test_a_car_that_toggles_at_once_is_not_missed() -> None:
+    rig = paused()
+    wake(rig)
+    assert rig.phase is Phase.CONNECTED
+    rig.wait(5.0)
+    assert only(rig.log, c.SetPilot)[-1].mode is PilotMode.PWM
+
+
+def test_a_paused_plug_stays_locked_until_the_pause_is_over_or_somebody_stops_it() -> None:
+    rig = paused(EvseConfig(lock_connector=True))
+    rig.wait(60.0)
+    wake(rig)
+    assert only(rig.log, c.LockConnector) == []
+    for freed in (
+        lambda rig: rig.evse(e.StopRequested, who="driver"),
+        lambda rig: rig.tell(e.McuLinkLost(at=rig.now, reason="cut")),
+        lambda rig: rig.cp(CpState.A),
+    ):
+        rig = paused(EvseConfig(lock_connector=True))
+        rig.wait(60.0)
+        freed(rig)
+        assert [lock.locked for lock in only(rig.log, c.LockConnector)] == [False]
+
+
+def wake(rig: Rig) -> None:
+    """A B-C-B toggle."""
+    rig.cp(CpState.C)
+    rig.wait(0.3)
+    rig.cp(CpState.B)
+    rig.wait(0.3)
 
 
 @pytest.mark.parametrize(("resumed", "asks"), [(True, 0), (False, 1)])
 def test_the_car_of_a_paused_session_stays_authorised(resumed: bool, asks: int) -> None:
     rig = paused()
     rig.wait(600.0)
+    wake(rig)
     rig.log.clear()
     rig.evse(e.V2gSessionStarted, protocol="iso2", evcc_id="AA", session_id="01", resumed=resumed)
     assert rig.view.authorization is Authorization.ACCEPTED
