@@ -5,4 +5,7 @@ from __future__ import annotations
 SUMMARY = "the real-time controller: flash, look inside, listen on its line"
 
 # verb -> (module, what --help says in the list)
-VERBS: dict[str, tuple[str, str]] = {}
+VERBS: dict[str, tuple[str, str]] = {
+    "monitor": ("vsecc_cli.mcu_monitor", "the line decoded, live or from a recording"),
+    "record": ("vsecc_cli.mcu_record", "the line into pcapng files of bounded size"),
+}

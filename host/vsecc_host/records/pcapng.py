@@ -15,7 +15,7 @@ _BYTE_ORDER = 0x1A2B3C4D
 _OPT_END, _OPT_COMMENT = 0, 1
 _IF_NAME, _IF_TSRESOL = 2, 9
 _SHB_USERAPPL = 4
-_EPB_FLAGS = 2
+_EPB_FLAGS, _EPB_DROPCOUNT = 2, 4
 _MICROSECONDS = b"\x06"
 
 _ETHERTYPE_IPV6 = 0x86DD
@@ -45,13 +45,17 @@ def interface(link_type: int, name: str) -> bytes:
     return _block(_IDB, fixed + _options([(_IF_NAME, name.encode()), (_IF_TSRESOL, _MICROSECONDS)]))
 
 
-def packet(number: int, at_s: float, data: bytes, direction: int, comment: str = "") -> bytes:
-    """One packet of interface `number`, counted from 0; `at_s` since the epoch."""
+def packet(
+    number: int, at_s: float, data: bytes, direction: int, comment: str = "", *, dropped: int = 0
+) -> bytes:
+    """One packet of interface `number`, counted from 0; `at_s` since the epoch, `dropped` ones before it."""
     stamp = round(at_s * 1_000_000)
     fixed = struct.pack("<IIIII", number, stamp >> 32, stamp & 0xFFFFFFFF, len(data), len(data))
     options = [(_EPB_FLAGS, struct.pack("<I", direction))]
     if comment:
         options.insert(0, (_OPT_COMMENT, comment.encode()))
+    if dropped:
+        options.append((_EPB_DROPCOUNT, struct.pack("<Q", dropped)))
     return _block(_EPB, fixed + _padded(data) + _options(options))
 
 

@@ -1,0 +1,1 @@
+"""The UART debug tool: decode, watch, record, replay and disturb the line between MCU and host."""
