@@ -30,7 +30,7 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port",
         metavar="PORT",
-        help="/dev/ttyACM0, serial:///DEVICE?baud=N, pty:///PATH, tcp://HOST:PORT, tap:///PATH or a recording",
+        help="/dev/ttyACM0, serial:///DEVICE?baud=N, pty://PATH, tcp://HOST:PORT, tap://PATH or a recording",
     )
     parser.add_argument("--follow", metavar="DIR", help="the host service whose state folder this is")
     parser.add_argument(
@@ -55,8 +55,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "monitor",
         help="the line decoded, live or from a recording",
-        description="Shows every frame of both directions. On a port of its own it is the host: it permits no "
-        "relay and commands nothing. On a terminal it fills the screen, into a pipe it writes lines.",
+        description="Shows every frame of both directions. On a port of its own it is the host: it permits "
+        "no relay and commands nothing. On a terminal it fills the screen, into a pipe it writes lines.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -80,10 +80,6 @@ def run(args: argparse.Namespace) -> int:
     except BadFilter as error:
         raise CommandError(str(error)) from error
     source, baud, live = open_source(args)
-    if sys.stdout.isatty() and sys.stdin.isatty() and not (args.json or args.plain):
-        from vsecc_uart.screen import run_screen
-
-        return run_screen(source, baud=baud, live=live, filter_text=args.filter, title=title_of(args))
     return asyncio.run(_lines(args, source, baud, live))
 
 

@@ -20,8 +20,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "record",
         help="the line into pcapng files of bounded size",
-        description="Records both directions for Wireshark and `vsecc mcu monitor`. FILE is the newest of a ring: "
-        "FILE with .1 before its suffix is the one before, and so on; --size bounds all together.",
+        description="Records both directions for Wireshark and `vsecc mcu monitor`. FILE is the newest of a "
+        "ring: FILE with .1 before its suffix is the one before, and so on; --size bounds all together.",
         epilog="example: vsecc mcu record --follow /var/lib/vsecc --out line.pcapng --size 64M",
     )
     add_source(parser)
@@ -35,6 +35,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Record until the time is over or Ctrl-C; then the figures."""
     source, baud, live = open_source(args)
+    if args.out.resolve() == Path(args.port or args.source or "").resolve():
+        raise CommandError(f"{args.out}: is the recording to be read")
     return asyncio.run(_record(args, source, baud, live))
 
 
@@ -43,8 +45,6 @@ async def _record(args: argparse.Namespace, source: Source, baud: int, live: boo
     from vsecc_uart.recording import RecordingWriter, parse_size
     from vsecc_uart.watch import Watch
 
-    if args.out.resolve() == Path(args.port or args.source or "").resolve():
-        raise CommandError(f"{args.out}: is the recording to be read")
     try:
         writer = RecordingWriter(args.out, size_bytes=parse_size(args.size), files=args.files)
     except ValueError as error:
@@ -54,7 +54,7 @@ async def _record(args: argparse.Namespace, source: Source, baud: int, live: boo
     try:
         await until_told(watch.run(source, args.duration))
     finally:
-        writer.close()
+        recorder.finish()
     figures = watch.statistics
     if args.json:
         print(json.dumps({"file": str(args.out), "packets": writer.packets} | figures.as_json()))

@@ -55,6 +55,7 @@ class Cutter:
         self._raw = bytearray()  # what the parser holds
         self._spoilt = bytearray()
         self._spoilt_at = 0.0
+        self._skipped = 0  # what the parser's own count stood at
         self._received = 0
         self._passed = 0
         self._arrivals: deque[tuple[int, float]] = deque()  # bytes received in all, when
@@ -113,11 +114,10 @@ class Cutter:
     def _drain(self) -> None:
         parser = self._parser
         while True:
-            before = parser.skipped_bytes
             found = parser.next()
-            skipped = parser.skipped_bytes - before
-            if skipped:
-                self._skip(skipped)
+            if parser.skipped_bytes > self._skipped:
+                self._skip(parser.skipped_bytes - self._skipped)
+                self._skipped = parser.skipped_bytes
             if not found:
                 return
             self._tell_spoilt()

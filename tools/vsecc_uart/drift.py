@@ -1,7 +1,7 @@
 """How fast the MCU's clock runs against the observer's, from the ticks STATUS carries.
 
-Queues only ever delay a STATUS. So within each stretch of time the one that seems least late tells the clocks'
-distance best, and a line through these distances has the drift as its slope.
+Queues only ever delay a STATUS. So within each stretch of time the one that seems least late tells the
+clocks' distance best, and a line through these distances has the drift as its slope.
 """
 
 from __future__ import annotations

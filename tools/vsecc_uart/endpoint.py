@@ -40,10 +40,9 @@ WANTED = "a device, serial:///DEVICE?baud=N, pty:///PATH, tcp://HOST:PORT, tap:/
 def parse(text: str) -> Endpoint:
     """The endpoint a word of the command line names; ValueError says what would fit."""
     if text.startswith("tap://"):
-        path = text.removeprefix("tap://")
-        if not path:
+        if text == "tap://":
             raise ValueError(f"{text}: expected tap:///PATH")
-        return Tap(_tap_path(Path(path)))
+        return Tap(_tap_path(Path(text.removeprefix("tap://"))))
     if "://" in text:
         parts = transport.check_url(text)
         # An emulator paces its TCP line as the default UART.

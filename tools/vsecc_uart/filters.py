@@ -5,7 +5,7 @@
     test    = "not" test | "(" filter ")" | WORD [ OPERATOR VALUE ]
     OPERATOR = "==" | "!=" | "<" | "<=" | ">" | ">=" | "~"          ~ : contains, upper and lower case alike
 
-A WORD alone: a message of the catalogue, a kind of frame, a mark, a reason, `bad`, `gap`, `note`, `host`, `mcu`.
+A WORD alone: a message of the catalogue, a kind of frame, a mark, a reason, `bad gap note frame host mcu`.
 Before an operator: a field of the catalogue, or one of `from kind message number ack session bytes text`.
 A record that has no such field fits no comparison with it, `!=` included.
 """

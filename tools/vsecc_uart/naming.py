@@ -14,6 +14,10 @@ from vsecc_link import messages as catalogue
 
 PATTERN_NAMES = ("off", "green flashing", "green", "red flashing", "red")
 _RELAYS = ("REL1", "REL2", "REL3")
+_SENSORS = tuple(f"T{number}" for number in range(1, 10))
+_OUTPUTS = tuple(f"OUT{number}" for number in range(1, 17))
+_INPUTS = tuple(f"IN{number}" for number in range(1, 9))
+_SWITCHES = tuple(f"DIP{number}" for number in range(1, 5))
 
 # (message or "*", field as a pattern) -> names of its values
 VALUES: tuple[tuple[str, str, Sequence[str]], ...] = (
@@ -22,7 +26,9 @@ VALUES: tuple[tuple[str, str, Sequence[str]], ...] = (
     ("SET_PILOT", r"mode", catalogue.PILOT_NAMES),
     ("RELAY_STATE", r"reason", catalogue.OPEN_NAMES),
     ("FAULT", r"fault", catalogue.FAULT_NAMES),
-    ("HELLO", r"reset_cause", catalogue.RESET_NAMES),
+    ("DEVICE_FAULT", r"device_fault", catalogue.DEVICE_FAULT_NAMES),
+    ("*", r"reset_cause", catalogue.RESET_NAMES),
+    ("*", r"lock\d?_state", catalogue.LOCK_NAMES),
     ("LOG", r"level", catalogue.LOG_NAMES),
     ("SET_LED", r"pattern", PATTERN_NAMES),
 )
@@ -31,6 +37,11 @@ BITS: tuple[tuple[str, str, Sequence[str]], ...] = (
     ("*", r"cp\d_faults", catalogue.FAULT_NAMES),
     ("STATUS", r"relays_closed|relays_driven", _RELAYS),
     ("GRANT", r"relays", _RELAYS),
+    ("*", r"device_faults", catalogue.DEVICE_FAULT_NAMES),
+    ("TEMPERATURES", r"sensors_\w+", _SENSORS),
+    ("*", r"outputs|output_overloads|overloads", _OUTPUTS),
+    ("TELEMETRY", r"digital_inputs", _INPUTS),
+    ("TELEMETRY", r"dip_switches", _SWITCHES),
 )
 HEX_FIELDS = frozenset({"catalogue_crc", "boot_id", "mask", "values", "confirm", "image_sha256"})
 UNITS = {

@@ -15,7 +15,7 @@ from vsecc_host import transport
 from vsecc_sim.mcu.hostside import HostSide, open_host_side
 from vsecc_sim.mcu.line import Noise
 from vsecc_uart.endpoint import Line
-from vsecc_uart.sources import Sink, because, Stream, wall_clock
+from vsecc_uart.sources import Sink, Stream, because, wall_clock
 from vsecc_uart.values import HOST, MCU, SENDERS, Chunk, other
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ class ProxySource:
         self._now: Callable[[], float] = lambda: 0.0
 
     async def run(self, sink: Sink) -> None:
-        """Until the MCU's line closes or the task is cancelled; OSError, ValueError when an end cannot open."""
+        """Until the MCU's line closes or it is cancelled; OSError, ValueError when an end cannot open."""
         self._sink, self._now = sink, wall_clock()
         self._stream, wire = await transport.open_stream(
             self._line.url, lambda: Stream(lambda data: self._pass(MCU, data))

@@ -1,7 +1,7 @@
 """A host that only listens: holds a session so that the MCU talks, and permits nothing.
 
-The MCU reports only within a session. This one asks for it, acknowledges, and sends grants that name no relay:
-with their stamps the round trip can be measured. It never sends a command.
+The MCU reports only within a session. This one asks for it, acknowledges, and sends grants that name no
+relay: with their stamps the round trip can be measured. It never sends a command.
 """
 
 from __future__ import annotations

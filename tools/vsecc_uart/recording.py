@@ -1,4 +1,4 @@
-"""Recordings: pcapng files in a ring of bounded size; written block by block, so that a kill loses nothing."""
+"""Recordings: pcapng files in a ring of bounded size; written block by block: a kill loses nothing."""
 
 from __future__ import annotations
 

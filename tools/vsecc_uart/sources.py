@@ -37,7 +37,7 @@ class Sink(Protocol):
 
 
 class Source(Protocol):
-    """`run` until the source is exhausted or the task is cancelled; OSError when there is none to begin with."""
+    """`run` until the source ends or the task is cancelled; OSError when there is none to begin with."""
 
     async def run(self, sink: Sink) -> None:
         """Feed the sink."""
