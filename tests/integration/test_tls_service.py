@@ -15,6 +15,7 @@ from unit.host.pki import made
 from unit.host.v2g.car import handshake
 from unit.host.v2g.scripted import ScriptedStation
 
+from vsecc_host.station.events import V2gAvailability
 from vsecc_host.station.values import Cause
 from vsecc_host.v2g import sdp, v2gtp
 from vsecc_host.v2g.config import TlsConfig, TlsPolicy, V2gConfig
@@ -193,6 +194,7 @@ BAD = [
     ("secc-expired", "certificate DEVSESECC1 expired on "),
     ("secc-not-yet-valid", "certificate DEVSESECC1 is not valid before "),
     ("secc-wrong-purpose", "certificate DEVSESECC1 is of the wrong purpose: not for TLS servers"),
+    ("secc-revoked", "certificate DEVSESECC1 was revoked on "),
     ("missing", "missing/chain.pem: No such file or directory"),
 ]
 
@@ -223,7 +225,9 @@ async def test_a_bad_certificate_and_required_tls_leave_cars_without_an_answer(
     async with TlsStation(pki / "v2g" / kind, TlsPolicy.REQUIRE) as station:
         assert [station.ask(wish) for wish in sdp.Security] == [None, None]
         assert station.v2g.state_name == "no certificate"
-        assert not station.events
+        ((event, _),) = station.events
+        assert isinstance(event, V2gAvailability) and event.cause is Cause.NO_CERTIFICATE
+        assert problem in event.detail
     (line,) = [record for record in lines.records if record.levelno >= logging.ERROR]
     assert "no car can charge, TLS is required: " in line.getMessage() and problem in line.getMessage()
 

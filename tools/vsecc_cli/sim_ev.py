@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from vsecc_sim.ev.simulator import EvSimulator
 
 _LINE_EVERY_S = 2.0  # between two lines of one phase
+_WISHES = {
+    "stop": "the driver stops",
+    "unplug": "the cable is pulled",
+    "pause": "ISO 15118-2: the car pauses",
+    "resume": "... and goes on under its old session id",
+    "renegotiate": "ISO 15118-2: the car asks for new parameters",
+}
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,11 +32,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "ev",
         help="the EV simulator alone",
         description="Runs one session of a simulated car; exit status 0 only if it reached its goal.",
-        epilog="example: vsecc sim ev --connect sdp://[::1]:15118 --profile ioniq --soc 40",
+        epilog="example: vsecc sim ev --connect sdp://[::1]:15118 --profile ioniq --soc 40 --pause-after 20",
     )
     parser.add_argument("--connect", metavar="URL", help="iface://eth1 or sdp://[::1]:PORT")
     parser.add_argument("--profile", metavar="NAME", help="which real car to behave like, or a .toml file")
     parser.add_argument("--protocol", metavar="din|iso2", help="offer this one, whatever the profile offers")
+    parser.add_argument("--tls", metavar="off|try|insist", help="ask for TLS, whatever the profile does")
     parser.add_argument("--v2g-root", metavar="FILE", help="V2G root certificate (PEM) the car trusts")
     parser.add_argument("--list", action="store_true", help="show the profiles")
     parser.add_argument("--soc", metavar="PERCENT", type=float, help="state of charge at the start")
@@ -38,7 +46,21 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--scenario", metavar="FILE", help="faults and timing as data (TOML)")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same random choices")
     parser.add_argument("--json", action="store_true", help="the result as one JSON line at the end")
+    _add_events(parser)
     parser.set_defaults(run=run)
+
+
+def _add_events(parser: argparse.ArgumentParser) -> None:
+    events = parser.add_argument_group("what happens on the way", "times in seconds from the start")
+    for verb, text in _WISHES.items():
+        events.add_argument(f"--{verb}-after", metavar="S", type=float, help=text)
+    events.add_argument(
+        "--misbehave",
+        metavar="STEP:DO[,KEY=VALUE]",
+        action="append",
+        default=[],
+        help="go wrong, as often as given: current_demand:stall,nth=20,for_s=3",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,6 +87,7 @@ def _list() -> int:
 def _scenario(args: argparse.Namespace) -> Scenario:
     from dataclasses import replace
 
+    from vsecc_sim.ev.misbehave import read_act
     from vsecc_sim.ev.scenario import load_scenario, parse_scenario
 
     if args.scenario is not None:
@@ -73,11 +96,16 @@ def _scenario(args: argparse.Namespace) -> Scenario:
         scenario = parse_scenario({}, args.profile)
     given = {
         "protocol": args.protocol,
+        "tls": args.tls,
         "soc_percent": args.soc,
         "target_soc_percent": args.target_soc,
         "capacity_wh": args.capacity,
+        **{f"{verb}_after_s": getattr(args, f"{verb}_after") for verb in _WISHES},
     }
-    return replace(scenario, **{key: value for key, value in given.items() if value is not None})
+    acts = (*scenario.misbehave, *map(read_act, args.misbehave))
+    return replace(
+        scenario, misbehave=acts, **{key: value for key, value in given.items() if value is not None}
+    )
 
 
 async def _session(args: argparse.Namespace) -> EvResult:

@@ -34,6 +34,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--evses", type=int, choices=[1, 2], default=2)
     parser.add_argument("--interpreter", choices=["auto", "micropython", "cpython"], default="auto")
+    parser.add_argument(
+        "--tls", action="store_true", help="offer TLS with a test PKI made for this run; its root is printed"
+    )
     parser.add_argument("--virtual-time", action="store_true", help="time passes only by the `clock` verb")
     parser.add_argument("--seed", type=int, default=1)
     parser.set_defaults(run=run)
@@ -65,6 +68,7 @@ async def _serve(args: argparse.Namespace) -> int:
         state_dir=args.state,
         factory=args.factory,
         plc=tuple(args.plc),
+        tls=args.tls,
         virtual_time=args.virtual_time,
     )
     stopped = asyncio.Event()
@@ -74,6 +78,8 @@ async def _serve(args: argparse.Namespace) -> int:
         control = ControlApi(Verbs(station).table, lambda: report.state(station))
         await control.start(address.hostname, address.port)
         print(f"station is up; MCU runs on {station.mcu.interpreter.describe()}", flush=True)
+        if station.v2g_root is not None:
+            print(f"cars that ask for TLS trust {station.v2g_root}", flush=True)
         print(f"control API: http://{address.hostname}:{control.port}/sim/state", flush=True)
         await stopped.wait()
         await control.stop()

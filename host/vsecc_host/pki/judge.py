@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -28,6 +29,7 @@ class Chain:
     """A chain in order, leaf first, that fits together and belongs to its key."""
 
     certificates: tuple[x509.Certificate, ...]
+    unread: tuple[str, ...] = ()  # what was wrong with revocation lists that could not be followed
 
     @property
     def subject(self) -> str:
@@ -42,6 +44,9 @@ class Chain:
     @property
     def hint(self) -> str:
         """What a strict car may dislike although TLS accepts it; usually empty."""
+        return "; ".join(filter(None, (self._strict(), *self.unread)))
+
+    def _strict(self) -> str:
         components = self.certificates[0].subject.get_attributes_for_oid(NameOID.DOMAIN_COMPONENT)
         if any(component.value == _CPO for component in components):
             return ""
@@ -59,8 +64,13 @@ class Chain:
         return ""
 
 
-def read_server_chain(chain_pem: bytes, key_pem: bytes) -> Chain:
-    """The chain of a TLS server for ISO 15118-2; CertificateProblem says what is wrong with it."""
+def read_server_chain(
+    chain_pem: bytes, key_pem: bytes, revocation_lists: Mapping[str, bytes] | None = None
+) -> Chain:
+    """The chain of a TLS server for ISO 15118-2; CertificateProblem says what is wrong with it.
+
+    `revocation_lists`: PEM by name; one that cannot be followed is no reason to refuse, see `Chain.hint`.
+    """
     certificates = _certificates(chain_pem)
     try:
         key = serialization.load_pem_private_key(key_pem, password=None)
@@ -73,7 +83,10 @@ def read_server_chain(chain_pem: bytes, key_pem: bytes) -> Chain:
     _check_purpose(leaf)
     for certificate, issuer in pairwise(certificates):
         _check_issued(certificate, issuer)
-    return Chain(certificates=certificates)
+    unread = tuple(
+        filter(None, (_check_revoked(certificates, *one) for one in (revocation_lists or {}).items()))
+    )
+    return Chain(certificates=certificates, unread=unread)
 
 
 def _certificates(chain_pem: bytes) -> tuple[x509.Certificate, ...]:
@@ -118,6 +131,34 @@ def _check_issued(certificate: x509.Certificate, issuer: x509.Certificate) -> No
         raise CertificateProblem(
             f"certificate {_common_name(certificate)} was not issued by the next one, {_common_name(issuer)}"
         ) from None
+
+
+def _check_revoked(chain: tuple[x509.Certificate, ...], name: str, pem: bytes) -> str:
+    """CertificateProblem if the list names one of the chain; else why it says nothing about it, or nothing.
+
+    A list that is past its time still counts: what was revoked stays revoked.
+    """
+    try:
+        revocations = x509.load_pem_x509_crl(pem)
+    except ValueError:
+        return f"revocation list {name} is no PEM revocation list"
+    issued = [certificate for certificate, issuer in pairwise(chain) if _signed(revocations, issuer)]
+    for certificate in issued:
+        entry = revocations.get_revoked_certificate_by_serial_number(certificate.serial_number)
+        if entry is not None:
+            raise CertificateProblem(
+                f"certificate {_common_name(certificate)} was revoked on {entry.revocation_date_utc:%Y-%m-%d}"
+            )
+    return "" if issued else f"revocation list {name} is of no authority in the chain"
+
+
+def _signed(revocations: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
+    key = issuer.public_key()
+    return (
+        revocations.issuer == issuer.subject
+        and isinstance(key, ec.EllipticCurvePublicKey)
+        and revocations.is_signature_valid(key)
+    )
 
 
 def _extension(certificate: x509.Certificate, kind: type[_E]) -> _E | None:

@@ -131,11 +131,11 @@ _CARS = (
     _ccc(
         variable="RenegotiateAbove",
         kind=Kind.DECIMAL,
-        default=0.0,
+        default=20.0,
         minimum=0.0,
         maximum=100.0,
         unit="%",
-        description="Change of the power limit that makes us ask ISO 15118-2 cars to renegotiate; 0: never",
+        description="Change of the power limit that lets us ask ISO 15118-2 cars to renegotiate; 0: never",
     ),
     _ccc(
         variable="StopDelay",

@@ -49,6 +49,7 @@ ACTIONS: dict[str, Action] = {
     "trip": stopping.trip,
     "stop_hard": stopping.stop_hard,
     "renegotiate": stopping.renegotiate,
+    "wish_terms": stopping.wish_terms,
     "ramp": stopping.ramp,
     "open": stopping.open_,
     "stuck": stopping.stuck,

@@ -246,6 +246,14 @@ class V2gSessionEnded(EvseEvent):
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class V2gAvailability(EvseEvent):
+    """Whether any car can be served here at all; `cause` NONE when one can. A running session goes on."""
+
+    cause: Cause
+    detail: str = ""
+
+
 # --- power electronics -------------------------------------------------------------------------------------
 
 
@@ -295,6 +303,13 @@ class StopRequested(EvseEvent):
 
     who: str
     emergency: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenegotiationRequested(EvseEvent):
+    """A person or a back end wants the charging car to negotiate again (ISO 15118-2; DIN cars cannot)."""
+
+    who: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,6 +83,8 @@ class EvseMachine:
         if state.phase is Phase.STOPPING and not session.powered and not session.live:
             self._feed(Input.OFF, None, now)
         blocker = state.blocker(now)
+        if blocker is state.unserved:
+            state.seen_detail = state.unserved_detail
         if blocker is Cause.NONE:
             if state.phase is Phase.FAULTED:
                 self._feed(self._freedom(), None, now)

@@ -172,6 +172,13 @@ def _modem(s: EvseState, event: e.ModemTold, now: float) -> Inputs:
     return (Input.MODEM,)
 
 
+def _availability(s: EvseState, event: e.V2gAvailability, now: float) -> Inputs:
+    if s.cause is event.cause is not v.Cause.NONE:
+        s.cause_detail = event.detail
+    s.unserved, s.unserved_detail = event.cause, event.detail
+    return ()  # a blocker, looked at when the event is done
+
+
 def _power_limits(s: EvseState, event: e.PowerLimitsTold, now: float) -> Inputs:
     s.told = event.limits
     s.refresh_limits(now)
@@ -221,6 +228,7 @@ def _measured(s: EvseState, event: e.PowerMeasured, now: float) -> Inputs:
     if s.power_seen and new.at < before.at:
         return ()  # overtaken by a newer one
     s.power, s.power_seen = new, True
+    s.meter.measure(new)
     s.deadlines[Input.T_STALE], s.deadlines[Input.T_DEAD] = new.at + STALE_S, new.at + GONE_S
     seen = [Input.MEASURED]
     if new.contactors_closed and not before.contactors_closed:
@@ -300,11 +308,13 @@ _READERS: dict[type[e.StationEvent], Callable[[EvseState, Any, float], Inputs]] 
     e.WeldingDetectionRequested: _as(Input.WELDING),
     e.EvErrorReported: _ev_error,
     e.V2gSessionEnded: _ended,
+    e.V2gAvailability: _availability,
     e.PowerLimitsTold: _power_limits,
     e.PowerMeasured: _measured,
     e.CableCheckDone: _cable_check_done,
     e.PowerLost: _power_lost,
     e.AuthorizationDecided: _authorization,
     e.StopRequested: _stop,
+    e.RenegotiationRequested: _as(Input.NEW_TERMS),
     e.LimitChanged: _limit,
 }

@@ -10,6 +10,7 @@ from vsecc_host.station import values as v
 from vsecc_host.station.config import EvseConfig
 from vsecc_host.station.faults import is_good_end
 from vsecc_host.station.limits import NOTHING, Limits, effective, looser
+from vsecc_host.station.meter import EnergyMeter
 from vsecc_host.station.table import SESSION_PHASES, TIMER_PHASES, Input
 
 DIGITAL_DUTY_PERMILLE = 50  # 5 %: digital communication required
@@ -55,6 +56,7 @@ class EvSession:
     voltage_v: float = 0.0  # newest wish of the car
     current_a: float = 0.0
     aimed: tuple[float, float, v.PowerPhase] | None = None
+    renegotiate: bool = False  # somebody wants new parameters
 
 
 @dataclass(slots=True)
@@ -78,6 +80,9 @@ class EvseState:
     inoperative_since: float | None = None
     stuck: bool = False
     hot: bool = False
+    unserved: v.Cause = v.Cause.NONE  # why no car can be served, whatever else is well
+    unserved_detail: str = ""
+    meter: EnergyMeter = field(default_factory=EnergyMeter)
     told: v.DcLimits | None = None
     named: dict[str, float] = field(default_factory=dict)
     limits: Limits = NOTHING
@@ -204,7 +209,7 @@ class EvseState:
             return v.Cause.POWER_INOPERATIVE
         if self.hot:
             return v.Cause.OVER_TEMPERATURE
-        return v.Cause.NONE
+        return self.unserved if not self.session.begun else v.Cause.NONE
 
     def view(self) -> v.EvseView:
         """The latest truth as a value."""
@@ -223,6 +228,8 @@ class EvseState:
             cause=self.cause,
             port_faults=self.port_faults,
             cause_detail=self.cause_detail,
+            meter_wh=self.meter.wh,
+            renegotiate=self.session.renegotiate,
         )
 
 

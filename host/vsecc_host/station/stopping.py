@@ -50,6 +50,12 @@ def renegotiate(s: EvseState, step: Step, event: e.StationEvent | None, now: flo
     """New parameters: no current until the car starts again; the output stays on while it stays in C/D."""
     zero(s)
     s.cable_check = CableCheck.IDLE
+    s.session.renegotiate = False
+
+
+def wish_terms(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
+    """Somebody wants new parameters: the car is told until it does so or its session ends."""
+    s.session.renegotiate = True
 
 
 def _ramp_down(s: EvseState, now: float, wait_s: float) -> None:

@@ -63,6 +63,7 @@ class Input(Enum):
     REJECT = "authorization rejected"
     STOP = "stop asked by people"
     EMERGENCY = "emergency stop"
+    NEW_TERMS = "renegotiation wished by people"
     LIMIT = "named limit changed"
     BLOCKED = "something forbids charging"
     FREE_EMPTY = "nothing forbids, no car"
@@ -135,6 +136,7 @@ AIM = Step("aim_charge")
 EAS = Step("ease")
 RET = Step("aim_again")
 REN = Step("renegotiate", Phase.SETUP)
+TRM = Step("wish_terms")
 RMP = Step("ramp", Phase.STOPPING)
 BRK = Step("break_off", Phase.STOPPING)
 END = Step("note_end")
@@ -225,6 +227,7 @@ _ROWS: dict[Input, tuple[Step, Step, Step, Step, Step, Step, Step, Step, Step]] 
     I.REJECT:            (___, NOT, NOT, ASK, ASK, ASK, ___, ___, ___),
     I.STOP:              (___, DIS, ASK, ASK, ASK, ASK, NOT, KEE, ___),
     I.EMERGENCY:         (___, DIS, T_E, T_E, T_E, T_E, OPN, KEE, ___),
+    I.NEW_TERMS:         (___, ___, ___, ___, ___, TRM, ___, ___, ___),
     I.LIMIT:             (NOT, NOT, NOT, NOT, NOT, RET, NOT, NOT, NOT),
     I.BLOCKED:           (BLK, BLK, T_X, T_X, T_X, T_X, ___, BLK, NOT),
     I.FREE_EMPTY:        (___, ___, ___, ___, ___, ___, ___, ___, FRE),

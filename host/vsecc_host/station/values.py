@@ -137,6 +137,7 @@ class Cause(StrEnum):
     MATCHING_FAILED = "matching_failed"  # no powerline link came about
     LINK_LOST = "link_lost"  # the powerline link went
     MODEM_DEAD = "modem_dead"  # silent, or refuses its key
+    NO_CERTIFICATE = "no_certificate"  # TLS is required and ours cannot be used, see EvseView.cause_detail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,3 +197,5 @@ class EvseView:
     cause: Cause  # why it does not charge or why the last session ended
     port_faults: tuple[str, ...] = ()
     cause_detail: str = ""  # who or what exactly, for a person: a fault's name, an EV error code
+    meter_wh: float = 0.0  # register of the outlet, since the program started
+    renegotiate: bool = False  # somebody wants the car to negotiate again (ISO 15118-2)

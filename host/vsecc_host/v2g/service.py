@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 from vsecc_host.runtime.trace import Trace
-from vsecc_host.station.events import StationEvent, V2gSessionEnded, V2gSessionStarted
+from vsecc_host.station.events import StationEvent, V2gAvailability, V2gSessionEnded, V2gSessionStarted
 from vsecc_host.station.values import Cause, CpState, EvseView
 from vsecc_host.v2g import sdp
 from vsecc_host.v2g.config import TlsPolicy, V2gConfig
@@ -69,6 +69,7 @@ class V2gService:
         self._links: set[CarLink] = set()  # admitted and not closed yet
         self._interface = ""
         self._tls = TlsGate(evse_id, config)
+        self._obstacle = ""  # as the station knows it
         self._watcher: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -81,7 +82,8 @@ class V2gService:
             if not self._interface:
                 raise
             logger.warning("EVSE %d: V2G waits for its interface: %s", self.evse_id, error)
-        if self._interface:
+        self._tell_availability()
+        if self._interface or self._tls.open:
             self._watcher = asyncio.get_running_loop().create_task(self._watch())
 
     def _prepare(self) -> None:
@@ -132,15 +134,33 @@ class V2gService:
         self._endpoint = None
 
     async def _watch(self) -> None:
-        """A modem that resets takes its interface along: listen again as soon as it is back."""
+        """Interface and certificate may go and come back while nobody is plugged in."""
         while True:
             await asyncio.sleep(WATCH_S)
-            if self._endpoint is not None and not self._endpoint.present():
-                logger.warning("EVSE %d: interface %s is gone", self.evse_id, self._interface)
-                self._close(Cause.EV_DISCONNECTED)
-            if self._endpoint is None:
-                with suppress(OSError):
-                    await self._open()
+            if self._interface:
+                await self._look_at_interface()
+            if self._tls.open:
+                self._tls.ready()
+                self._tell_availability()
+
+    async def _look_at_interface(self) -> None:
+        """A modem that resets takes its interface along: listen again as soon as it is back."""
+        if self._endpoint is not None and not self._endpoint.present():
+            logger.warning("EVSE %d: interface %s is gone", self.evse_id, self._interface)
+            self._close(Cause.EV_DISCONNECTED)
+        if self._endpoint is None:
+            with suppress(OSError):
+                await self._open()
+
+    def _tell_availability(self) -> None:
+        obstacle = self._tls.obstacle
+        if obstacle == self._obstacle:
+            return
+        self._obstacle = obstacle
+        cause = Cause.NO_CERTIFICATE if obstacle else Cause.NONE
+        at = asyncio.get_running_loop().time()
+        event = V2gAvailability(at=at, evse_id=self.evse_id, cause=cause, detail=obstacle)
+        self.on_event(event, self.trace.new_cause())
 
     @property
     def sdp_address(self) -> tuple[str, int]:
@@ -168,7 +188,7 @@ class V2gService:
             return self._car.state_name
         if self._endpoint is None:
             return "no interface"
-        if self._tls.blocked:
+        if self._tls.obstacle:
             return "no certificate"
         return "listening" if self._accepted else "closed"
 

@@ -19,6 +19,7 @@ CIPHER_SUITE = "ECDHE-ECDSA-AES128-SHA256"
 CURVE = "prime256v1"  # OpenSSL's name of secp256r1
 SETUP_S = 10.0  # TLS handshake and first message together; a car's own limit for all of the set-up is 20 s
 _READ_SIZE = 16_384  # bytes: one TLS record
+_REVOCATION_LISTS = "*.crl.pem"  # beside the chain
 
 WallClock = Callable[[], float]  # s since 1970
 
@@ -82,13 +83,14 @@ class TlsCredentials:
         self._refresh()
 
     def _refresh(self) -> None:
-        seen = tuple(_look(path) for path in self._paths)
+        lists = _revocation_lists(self._paths[0])
+        seen = tuple((path, _look(path)) for path in (*self._paths, *lists))
         if seen == self._seen:
             return
         self._seen = seen
         self._context = self._chain = None
         try:
-            self._chain = _read(*self._paths)
+            self._chain = _read(*self._paths, lists)
             self._context = server_context(*self._paths)
         except (OSError, ValueError) as error:
             self._chain = None
@@ -150,13 +152,18 @@ class TlsChannel:
         return plain
 
 
-def _read(chain: Path, key: Path) -> Chain:
+def _revocation_lists(chain: Path) -> list[Path]:
+    return sorted(chain.parent.glob(_REVOCATION_LISTS)) if chain.name else []
+
+
+def _read(chain: Path, key: Path, lists: list[Path]) -> Chain:
     # Imported here: a station without TLS needs none of it.
     from vsecc_host.pki.judge import read_server_chain
 
     if not chain.name:
         raise ValueError("no certificate chain is configured")
-    return read_server_chain(chain.read_bytes(), key.read_bytes())
+    told = {path.name: path.read_bytes() for path in lists}
+    return read_server_chain(chain.read_bytes(), key.read_bytes(), told)
 
 
 def _look(path: Path) -> object:

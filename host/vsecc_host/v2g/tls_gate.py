@@ -27,9 +27,9 @@ class TlsGate:
         return self._policy is not TlsPolicy.OFF
 
     @property
-    def blocked(self) -> bool:
-        """No car can be served: TLS is required and was not possible when last looked at."""
-        return self._policy is TlsPolicy.REQUIRE and bool(self._told)
+    def obstacle(self) -> str:
+        """Why no car can be served: TLS is required and was not possible when last looked at; or empty."""
+        return self._told or "" if self._policy is TlsPolicy.REQUIRE else ""
 
     def ready(self) -> bool:
         """A car could be served over TLS now; a change is told in one line."""

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
-from vsecc_sim.ev.values import Answer, Intent, Step
+from vsecc_sim.ev.values import Answer, Intent, Step, Wrong
+
+ONLY_CHARGING = (1,)  # the charge service's id
+SERVICES: Mapping[Wrong | None, tuple[int, ...]] = {  # where the scenario wants others selected
+    Wrong.SERVICE: (99,),
+    Wrong.EXTRA_SERVICE: (1, 99),
+}
 
 _SHORT = 32767
 

@@ -11,12 +11,11 @@ from typing import Any
 from vsecc_host.v2g.exi import DecodeError, Protocol, decode, encode
 from vsecc_host.v2g.exi import din70121 as din
 from vsecc_host.v2g.physical import amount
-from vsecc_sim.ev.dialect import whole
+from vsecc_sim.ev.dialect import ONLY_CHARGING, SERVICES, whole
 from vsecc_sim.ev.profiles import NAMESPACES, Messages, Profile
-from vsecc_sim.ev.values import Answer, BadAnswer, EvseState, Intent, Step
+from vsecc_sim.ev.values import Answer, BadAnswer, EvseState, Intent, Step, Wrong
 
 NAMESPACE = NAMESPACES["din"]
-CHARGE_SERVICE_ID = 1
 
 _TIME_STEP_S = 60.0  # cars tell the remaining time in whole minutes
 
@@ -115,11 +114,19 @@ class DinDialect:
         return din.ServiceDiscoveryReq(service_category=category)
 
     def _payment_selection(self, intent: Intent) -> din.ServicePaymentSelectionReq:
-        selected = din.SelectedServiceList((din.SelectedService(CHARGE_SERVICE_ID),))
-        return din.ServicePaymentSelectionReq(din.PaymentOption.ExternalPayment, selected)
+        services = tuple(din.SelectedService(number) for number in SERVICES.get(intent.wrong, ONLY_CHARGING))
+        payment = (
+            din.PaymentOption.Contract if intent.wrong is Wrong.PAYMENT else din.PaymentOption.ExternalPayment
+        )
+        return din.ServicePaymentSelectionReq(payment, din.SelectedServiceList(services))
 
     def _charge_parameters(self, intent: Intent) -> din.ChargeParameterDiscoveryReq:
         messages = self._messages
+        if intent.wrong is Wrong.PARAMETERS:
+            ac = din.AcEvChargeParameter(
+                0, self._energy(1.0), self._volts(400.0), self._amperes(16.0), self._amperes(6.0)
+            )
+            return din.ChargeParameterDiscoveryReq(din.EvRequestedEnergyTransferType.DC_extended, ac)
         capacity_wh = messages.energy_capacity_wh
         missing_wh = capacity_wh * (100.0 - intent.soc_percent) / 100.0
         parameters = din.DcEvChargeParameter(
@@ -132,7 +139,13 @@ class DinDialect:
             full_soc=messages.full_soc_percent or None,
             bulk_soc=messages.bulk_soc_percent or None,
         )
-        return din.ChargeParameterDiscoveryReq(din.EvRequestedEnergyTransferType.DC_extended, parameters)
+        if intent.wrong is Wrong.LIMITS:
+            parameters = parameters._replace(
+                ev_maximum_current_limit=self._max_current(0.0), ev_maximum_voltage_limit=self._volts(0.0)
+            )
+        modes = din.EvRequestedEnergyTransferType
+        mode = modes.AC_three_phase_core if intent.wrong is Wrong.MODE else modes.DC_extended
+        return din.ChargeParameterDiscoveryReq(mode, parameters)
 
     def _pre_charge(self, intent: Intent) -> din.PreChargeReq:
         return din.PreChargeReq(

@@ -11,11 +11,9 @@ from typing import Any
 from vsecc_host.v2g.exi import Protocol, encode
 from vsecc_host.v2g.exi import iso15118_2 as iso2
 from vsecc_sim.ev import iso2_answers
-from vsecc_sim.ev.dialect import whole
+from vsecc_sim.ev.dialect import ONLY_CHARGING, SERVICES, whole
 from vsecc_sim.ev.profiles import NAMESPACES, Messages, Profile
-from vsecc_sim.ev.values import Answer, Intent, Step
-
-CHARGE_SERVICE_ID = 1
+from vsecc_sim.ev.values import Answer, Intent, Step, Wrong
 
 _MOST_PROFILE_ENTRIES = 23  # 24 are allowed; some codecs code the end of a full list differently
 _TIME_STEP_S = 60.0  # cars tell the remaining time in whole minutes
@@ -105,11 +103,18 @@ class Iso2Dialect:
         return iso2.ServiceDiscoveryReq(service_category=category)
 
     def _payment_selection(self, intent: Intent) -> iso2.PaymentServiceSelectionReq:
-        selected = iso2.SelectedServiceList((iso2.SelectedService(CHARGE_SERVICE_ID),))
-        return iso2.PaymentServiceSelectionReq(iso2.PaymentOption.ExternalPayment, selected)
+        services = tuple(iso2.SelectedService(number) for number in SERVICES.get(intent.wrong, ONLY_CHARGING))
+        by_contract = intent.wrong is Wrong.PAYMENT
+        payment = iso2.PaymentOption.Contract if by_contract else iso2.PaymentOption.ExternalPayment
+        return iso2.PaymentServiceSelectionReq(payment, iso2.SelectedServiceList(services))
 
     def _charge_parameters(self, intent: Intent) -> iso2.ChargeParameterDiscoveryReq:
         messages = self._messages
+        if intent.wrong is Wrong.PARAMETERS:
+            ac = iso2.AcEvChargeParameter(
+                self._energy(1.0), self._volts(400.0), self._amperes(16.0), self._amperes(6.0)
+            )
+            return iso2.ChargeParameterDiscoveryReq(iso2.EnergyTransferMode.DC_extended, ac)
         capacity_wh = messages.energy_capacity_wh
         missing_wh = capacity_wh * (100.0 - intent.soc_percent) / 100.0
         parameters = iso2.DcEvChargeParameter(
@@ -123,9 +128,13 @@ class Iso2Dialect:
             full_soc=messages.full_soc_percent or None,
             bulk_soc=messages.bulk_soc_percent or None,
         )
-        return iso2.ChargeParameterDiscoveryReq(
-            iso2.EnergyTransferMode.DC_extended, parameters, messages.max_schedules or None
-        )
+        if intent.wrong is Wrong.LIMITS:
+            parameters = parameters._replace(
+                ev_maximum_current_limit=self._max_current(0.0), ev_maximum_voltage_limit=self._volts(0.0)
+            )
+        modes = iso2.EnergyTransferMode
+        mode = modes.AC_three_phase_core if intent.wrong is Wrong.MODE else modes.DC_extended
+        return iso2.ChargeParameterDiscoveryReq(mode, parameters, messages.max_schedules or None)
 
     def _pre_charge(self, intent: Intent) -> iso2.PreChargeReq:
         return iso2.PreChargeReq(

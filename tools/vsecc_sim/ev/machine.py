@@ -6,6 +6,7 @@ Order and timing are common; the messages are those of the dialect the handshake
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 
 from vsecc_host.v2g import v2gtp
@@ -86,6 +87,10 @@ class EvMachine:
         """Ask for new parameters and a new schedule as soon as energy flows; NotPossible."""
         self._needs_newer("renegotiation")
         self.memory.new_parameters = True
+
+    def misbehave(self, act: Act) -> None:
+        """Do this too; `nth` counts from now."""
+        self._script.add(replace(act, nth=act.nth + self.memory.sent.get(act.at, 0)))
 
     def abort(self, end: v.EvEnd, detail: str, now: float) -> None:
         """End at once, without another word."""

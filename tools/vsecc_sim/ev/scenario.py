@@ -14,6 +14,7 @@ from vsecc_sim.ev.profiles import Profile, ProfileError, load_profile
 _KEYS: dict[str, type | tuple[type, ...]] = {
     "profile": str,
     "protocol": str,
+    "tls": str,
     "changes": dict,
     "soc_percent": (int, float),
     "target_soc_percent": (int, float),
@@ -33,6 +34,7 @@ class Scenario:
 
     profile: Profile
     protocol: str | None = None  # instead of what the profile offers
+    tls: str | None = None  # instead of what the profile asks for
     soc_percent: float = 50.0
     target_soc_percent: float | None = None
     capacity_wh: float | None = None  # a smaller battery makes a shorter session

@@ -55,15 +55,18 @@ class PilotPort(Protocol):
         """Duty cycle as the car measures it; 1000 for steady +12 V."""
 
 
-def _chosen(profile: str | Profile, protocol: str | None) -> Profile:
-    loaded = load_profile(profile) if isinstance(profile, str) else profile
-    return loaded if protocol is None else loaded.speaking(protocol)
+def _chosen(profile: str | Profile, protocol: str | None, tls: str | None) -> Profile:
+    chosen = load_profile(profile) if isinstance(profile, str) else profile
+    if tls is not None:
+        chosen = chosen.asking_tls(tls)
+    return chosen if protocol is None else chosen.speaking(protocol)
 
 
 class EvSimulator:
     """`run()` plugs in, charges and ends; the verbs below steer it from outside.
 
-    `protocol` ("din", "iso2") replaces the profile's handshake list; `v2g_root` is the PEM the car trusts.
+    `protocol` ("din", "iso2") replaces the profile's handshake list, `tls` ("off", "try", "insist") its wish
+    for TLS; `v2g_root` is the PEM the car trusts.
     """
 
     def __init__(
@@ -81,9 +84,10 @@ class EvSimulator:
         on_progress: Callable[[Progress], None] | None = None,
         seed: int = 0,
         protocol: str | None = None,
+        tls: str | None = None,
         v2g_root: str | Path | None = None,
     ) -> None:
-        self.profile = _chosen(profile, protocol)
+        self.profile = _chosen(profile, protocol, tls)
         self._tls_context = tls_client.context(v2g_root) if self.profile.may_tls else None
         self._target = sdp_client.parse_target(sdp)
         self.battery = battery or Battery.of_profile(self.profile, soc_percent)
@@ -130,6 +134,7 @@ class EvSimulator:
             on_progress=on_progress,
             seed=seed,
             protocol=scenario.protocol,
+            tls=scenario.tls,
             v2g_root=v2g_root,
         )
 
@@ -205,6 +210,12 @@ class EvSimulator:
         if self._machine is None:
             raise NotPossible("no session to renegotiate")
         self._machine.renegotiate()
+
+    def misbehave(self, act: Act) -> None:
+        """Go wrong in the session that runs; `nth` counts from now. NotPossible without one."""
+        if self._machine is None:
+            raise NotPossible("no session to misbehave in")
+        self._machine.misbehave(act)
 
     def unplug(self) -> None:
         """Pull the cable, whatever flows: pilot to A, DC open, not another byte."""

@@ -27,6 +27,17 @@ class Step(StrEnum):
     CLOSE = "close"  # nothing more to say: hang up
 
 
+class Wrong(StrEnum):
+    """What one request may say that no charger of ours accepts."""
+
+    PAYMENT = "payment"  # by contract
+    SERVICE = "service"  # another one instead of charging
+    EXTRA_SERVICE = "extra_service"  # one nobody offered besides charging
+    MODE = "mode"  # AC energy transfer
+    PARAMETERS = "parameters"  # those of an AC car
+    LIMITS = "limits"  # a car that bears 0 V and 0 A
+
+
 class EvPhase(StrEnum):
     """Phase as a person would name it; the same words as the station uses."""
 
@@ -123,6 +134,7 @@ class Intent(NamedTuple):
     schedule_id: int = 1  # chosen one
     plan: tuple[tuple[float, float], ...] = ()  # power the car wants to take: (start s, W)
     pause: bool = False  # of SessionStop
+    wrong: Wrong | None = None  # scenario
 
 
 class View(NamedTuple):

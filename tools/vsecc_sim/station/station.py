@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from vsecc_host.app import App
 from vsecc_host.settings.store import Settings
@@ -152,17 +152,25 @@ class SimulatedStation:
         *,
         profile: str = "default",
         protocol: str | None = None,
+        tls: str | None = None,
         soc_percent: float = 20.0,
         target_soc_percent: float = 80.0,
-        misbehave: Iterable[Act] = (),
+        misbehave: Sequence[Act] = (),
+        changes: Mapping[str, Any] | None = None,
     ) -> None:
-        """Plug a simulated car in; it runs its whole session. Refused when the outlet is taken."""
+        """Plug a simulated car in; it runs its whole session. Refused when the outlet is taken, ProfileError.
+
+        `changes` go over the profile; a car behind a powerline takes neither them nor `misbehave`.
+        """
+        behaviour = load_profile(profile, changes)
         outlet = self._free(evse)
         self._plugs += 1
         if self._line is not None:
-            self._plug_distant(outlet, self._line, profile, protocol, soc_percent, target_soc_percent)
+            if changes or misbehave:
+                raise Refused("a car behind a powerline takes neither changes nor misbehave")
+            options = {"protocol": protocol, "tls": tls, "soc": soc_percent, "target-soc": target_soc_percent}
+            self._plug_distant(outlet, self._line, profile, options)
             return
-        behaviour = load_profile(profile)
         host, port = self.app.evses[evse].v2g.sdp_address
         outlet.plug(
             EvSimulator(
@@ -173,6 +181,7 @@ class SimulatedStation:
                 pilot=outlet.pilot,
                 target_soc_percent=target_soc_percent,
                 protocol=protocol,
+                tls=tls,
                 misbehave=misbehave,
                 v2g_root=self.v2g_root,
                 seed=self.options.seed + self._plugs,
@@ -184,19 +193,11 @@ class SimulatedStation:
         outlet: Outlet,
         line: Powerline,
         profile: str,
-        protocol: str | None,
-        soc_percent: float,
-        target_soc_percent: float,
+        options: Mapping[str, object],
     ) -> None:
-        """A car in its own namespace; only its pilot is here."""
-        options = {
-            "soc": soc_percent,
-            "target-soc": target_soc_percent,
-            "capacity": self.options.capacity_wh,
-            "protocol": protocol,
-            "v2g-root": self.v2g_root,
-        }
-        given = {name: str(value) for name, value in options.items() if value is not None}
+        """A car in its own namespace, `options` of `vsecc sim ev`; only its pilot is here."""
+        wanted = {**options, "capacity": self.options.capacity_wh, "v2g-root": self.v2g_root}
+        given = {name: str(value) for name, value in wanted.items() if value is not None}
         outlet.plug(
             DistantCar(line, outlet.number, outlet.pilot, profile=profile, options=given), follow=True
         )

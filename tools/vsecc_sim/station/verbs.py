@@ -6,7 +6,14 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from vsecc_host.station.events import AuthorizationDecided, StationEvent, StopRequested
+from vsecc_host.station.events import (
+    AuthorizationDecided,
+    RenegotiationRequested,
+    StationEvent,
+    StopRequested,
+)
+from vsecc_host.station.values import Phase
+from vsecc_sim.ev.misbehave import parse_act, parse_acts
 from vsecc_sim.ev.profiles import ProfileError
 from vsecc_sim.ev.simulator import EvSimulator, NotPossible
 from vsecc_sim.station.options import Refused
@@ -33,6 +40,9 @@ class Verbs:
             "ev-pause": lambda body: self._wish(body, "pause"),
             "ev-resume": lambda body: self._wish(body, "resume"),
             "ev-renegotiate": lambda body: self._wish(body, "renegotiate"),
+            "ev-stop": lambda body: self._wish(body, "request_stop"),
+            "ev-misbehave": self._misbehave,
+            "renegotiate": self._renegotiate,
             "io": self._io,
             "clock": self._clock,
         }
@@ -48,12 +58,15 @@ class Verbs:
         options = {
             "profile": body.get("profile"),
             "protocol": body.get("protocol"),
+            "tls": body.get("tls"),
+            "changes": body.get("changes"),
             "soc_percent": body.get("soc"),
             "target_soc_percent": body.get("target_soc"),
         }
+        given = {name: value for name, value in options.items() if value is not None}
         try:
             self._station.plug(
-                body["evse"], **{name: value for name, value in options.items() if value is not None}
+                body["evse"], misbehave=parse_acts(_tables(body.get("misbehave", []))), **given
             )
         except ProfileError as error:
             raise Refused(str(error)) from error
@@ -105,15 +118,33 @@ class Verbs:
         else:
             raise Refused(f"no fault {code}; there are {', '.join(sorted([*of_power, *mcu.FAULTS]))}")
 
+    def _car(self, body: Body) -> EvSimulator:
+        outlet = self._station.outlet(body["evse"])
+        if not outlet.plugged or not isinstance(outlet.car, EvSimulator):
+            raise Refused(f"outlet {outlet.number} has no simulated car")
+        return outlet.car
+
     def _wish(self, body: Body, verb: str) -> None:
-        """Pause, resume or renegotiate: what an ISO 15118-2 car can do."""
-        car = self._station.outlet(body["evse"]).car
-        if not isinstance(car, EvSimulator):
-            raise Refused(f"outlet {body['evse']} has no simulated car")
+        """Stop; pause, resume or renegotiate, which an ISO 15118-2 car can do."""
         try:
-            getattr(car, verb)()
+            getattr(self._car(body), verb)()
         except NotPossible as error:
             raise Refused(str(error)) from error
+
+    def _misbehave(self, body: Body) -> None:
+        try:
+            self._car(body).misbehave(parse_act(body["act"]))
+        except (NotPossible, ProfileError) as error:
+            raise Refused(str(error)) from error
+
+    def _renegotiate(self, body: Body) -> None:
+        """The station asks the car, as a back end would."""
+        evse = self._station.outlet(body["evse"]).number
+        if self._station.view(evse).phase is not Phase.CHARGING:
+            raise Refused(f"outlet {evse} does not charge")
+        if self._station.recorder.outlets[evse].protocol != "iso2":
+            raise Refused(f"outlet {evse}: only ISO 15118-2 knows renegotiation")
+        self._publish(RenegotiationRequested(at=self._loop.time(), evse_id=evse, who="control API"))
 
     def _io(self, body: Body) -> None:
         try:
@@ -128,3 +159,9 @@ class Verbs:
         if body["advance_s"] < 0:
             raise Refused("time does not run backwards")
         advance(body["advance_s"])
+
+
+def _tables(entries: list[Any]) -> list[dict[str, Any]]:
+    if not all(isinstance(entry, dict) for entry in entries):
+        raise Refused("misbehave must be a list of objects")
+    return entries

@@ -139,11 +139,16 @@ class DcDialogue:
             self.session = replace(self.session, state=asked.rule.then)
         if reply.pauses:
             self._memory.keep(PausedSession(self.session.id, self.session.evcc_id))
-        self.session = note_limits(self.session, at)
-        renegotiate = wants_renegotiation(self.session, at.now)
+        renegotiate = self._protocol.pauses and self._wants_renegotiation(at)
         status = status_of(at.view, reply.status, reply.isolation, renegotiate)
         answer = self._build(asked.kind, telling(reply, status, at.view, self._manners, asked.body))
         return Step(answer, reply.events, None, reply.ending)
+
+    def _wants_renegotiation(self, at: Situation) -> bool:
+        target = self._target
+        asked_w = 0.0 if target is None else target.voltage_v * target.current_a
+        self.session = note_limits(self.session, at, asked_w)
+        return wants_renegotiation(self.session, at.view, at.now)
 
     def _refuse(self, kind: Kind, refusal: Refusal, view: EvseView, body: object) -> Step:
         self._asked = None

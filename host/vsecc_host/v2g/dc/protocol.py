@@ -37,7 +37,7 @@ class DcProtocol(NamedTuple):
     peek_kind: Callable[[bytes], Kind | None]
     answers: Mapping[Kind, Builder]
     message: Callable[[bytes, Any], object]  # session id and body to a whole message
-    pauses: bool = False  # sessions may be paused and joined again
+    pauses: bool = False  # sessions may be paused, joined again and renegotiated
 
 
 def telling(reply: Reply, status: Status, view: EvseView, manners: Manners, request: object) -> Telling:

@@ -36,6 +36,7 @@ class DcSession:
     charge_stopped: bool = False
     told_power_w: float = 0.0  # PMax of the schedule the EV holds
     limits_off_since: float | None = None  # the power limit is far from it
+    renegotiated_at: float | None = None
     ev_error: str = ""  # name of the newest code other than NO_ERROR
     ev: EvParameters | None = None
 

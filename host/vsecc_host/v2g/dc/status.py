@@ -14,6 +14,7 @@ from vsecc_host.v2g.dc.values import Level, Notification, Status, StatusCode
 
 _MAX_DELAY_S = 65_535  # what fits in -2; nobody waits longer
 _FOLLOW_THE_CAR = frozenset({"ev", OWNER})  # bounds that follow its own wishes are nothing to negotiate
+_NEAR = 0.9  # a car that asks for less than this part of a bound is not held back by it
 
 _LEVELS = {
     Isolation.INVALID: Level.INVALID,
@@ -45,22 +46,28 @@ def status_of(view: EvseView, code: StatusCode, isolation: Level | None, renegot
     return Status(code, delay_s, notification, isolation_level(view) if isolation is None else isolation)
 
 
-def note_limits(session: DcSession, at: Situation) -> DcSession:
-    """Remembers since when the power limit is far from the told schedule; only the charge loop counts."""
-    off = session.state is State.CURRENT_DEMAND and _is_off(session, at)
+def note_limits(session: DcSession, at: Situation, asked_w: float) -> DcSession:
+    """Remembers since when the schedule the car holds is wrong and matters to it; only the loop counts."""
+    off = session.state is State.CURRENT_DEMAND and _is_off(session, at, asked_w)
     if off is (session.limits_off_since is not None):
         return session
     return replace(session, limits_off_since=at.now if off else None)
 
 
-def _is_off(session: DcSession, at: Situation) -> bool:
-    share, limits = at.manners.renegotiate_share, at.view.limits
-    if not share or limits.owner in _FOLLOW_THE_CAR:
+def _is_off(session: DcSession, at: Situation, asked_w: float) -> bool:
+    share, power_w, told_w = at.manners.renegotiate_share, at.view.limits.max_power_w, session.told_power_w
+    if not share or at.view.limits.owner in _FOLLOW_THE_CAR:
         return False
-    return abs(limits.max_power_w - session.told_power_w) > share * session.told_power_w
+    return abs(power_w - told_w) > share * told_w and asked_w >= _NEAR * min(power_w, told_w)
 
 
-def wants_renegotiation(session: DcSession, now: float) -> bool:
-    """The limits have left the schedule for good."""
-    since = session.limits_off_since
-    return since is not None and now >= since + times.LIMITS_SETTLE_S
+def wants_renegotiation(session: DcSession, view: EvseView, now: float) -> bool:
+    """Somebody asks for it, or the limits have left the schedule for good, and not too often."""
+    if session.state is not State.CURRENT_DEMAND:
+        return False
+    if view.renegotiate:
+        return True
+    off, last = session.limits_off_since, session.renegotiated_at
+    if off is None or now < off + times.LIMITS_SETTLE_S:
+        return False
+    return last is None or now >= last + times.RENEGOTIATE_EVERY_S

@@ -13,6 +13,7 @@ LOOP_RAMP_DOWN_S = 1.5  # the current goes to zero; a car that comes back finds 
 LOOP_SILENCE_S = 10.0  # the session is over
 
 LIMITS_SETTLE_S = 5.0  # limits must have left the told schedule for so long before we ask to renegotiate
+RENEGOTIATE_EVERY_S = 60.0  # each costs the car a cable check without current; limits may flap
 
 STOP_GRACE_S = 3.0  # beyond NotificationMaxDelay before a car that ignores it is cut off (Alpitronic: 0.1)
 POWER_STALE_S = 1.0  # S9: older measurements are not reported and end the session

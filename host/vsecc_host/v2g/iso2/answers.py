@@ -13,6 +13,7 @@ from vsecc_host.v2g.physical import scaled
 SCHEDULE_ID = 1
 _NO_EVSEID = "ZZ00000"  # what the standard wants of a station without one
 _MIN_EVSEID, _MAX_EVSEID = 7, 37  # characters
+_MAX_METER_ID = 32
 
 _OTHERWISE = {
     Code.FAILED_WrongEnergyTransferType: "FAILED_WrongEnergyTransferMode",
@@ -108,7 +109,7 @@ def _charge_parameters(told: Telling) -> m.ChargeParameterDiscoveryRes:
 
 
 def _current_demand(told: Telling) -> m.CurrentDemandRes:
-    """The limits travel with every good answer, so that a car follows a cut at once."""
+    """Limits and meter travel with every good answer: a car follows a cut at once."""
     power, limits = told.view.power, told.view.limits
     body = m.CurrentDemandRes(
         _code(told),
@@ -125,6 +126,8 @@ def _current_demand(told: Telling) -> m.CurrentDemandRes:
         evse_maximum_voltage_limit=volts(limits.max_voltage_v),
         evse_maximum_current_limit=amperes(limits.max_current_a),
         evse_maximum_power_limit=watts(limits.max_power_w),
+        meter_info=m.MeterInfo(_evseid(told)[:_MAX_METER_ID], int(told.view.meter_wh)),
+        receipt_required=False,  # receipts belong to contracts
     )
 
 

@@ -33,7 +33,7 @@ def renegotiate(req: m.PowerDeliveryReq, session: DcSession, at: Situation) -> R
         reason = f"{at.view.power.current_a:.1f} A do not fall"
         return Refusal(Code.FAILED, Cause.POWER_REFUSED, reason)
     events += (ChargeRenegotiationRequested(at=at.now, evse_id=session.evse_id),)
-    return Reply(_parameters_again(session), events)
+    return Reply(_parameters_again(session, at.now), events)
 
 
 def refuse_renegotiation(req: m.PowerDeliveryReq, session: DcSession, at: Situation) -> Refusal:
@@ -61,9 +61,11 @@ def _no_current(session: DcSession, at: Situation) -> ChargeTargetRequested:
     )
 
 
-def _parameters_again(session: DcSession) -> DcSession:
+def _parameters_again(session: DcSession, now: float) -> DcSession:
     return replace(
         session,
+        renegotiated_at=now,
+        limits_off_since=None,
         parameters_since=None,
         cable_check_since=None,
         pre_charge_since=None,

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from unit.host.pki.made import LEAF_DAYS, NOW, data
 
-from vsecc_host.pki.certificate import Profile, Validity, issue
+from vsecc_host.pki.certificate import Identity, Profile, Validity, issue, revocation_list
 from vsecc_host.pki.judge import CertificateProblem, read_server_chain
 
 
@@ -72,6 +72,68 @@ def test_what_is_wrong_is_said(chain_pem: bytes, key_pem: bytes, problem: str) -
     with pytest.raises(CertificateProblem, match=problem) as raised:
         read_server_chain(chain_pem, key_pem)
     assert "\n" not in str(raised.value)
+
+
+REVOKED = chain("secc-revoked")
+REVOKED_LIST = data("v2g/secc-revoked/revoked.crl.pem")
+
+
+def test_a_revoked_leaf_is_refused_by_name() -> None:
+    assert read_server_chain(*REVOKED).problem_at(NOW) == ""  # nobody knows
+    with pytest.raises(CertificateProblem, match=f"certificate DEVSESECC1 was revoked on {NOW:%Y-%m-%d}"):
+        read_server_chain(*REVOKED, {"a.crl.pem": REVOKED_LIST})
+
+
+def test_a_revoked_authority_is_refused_too() -> None:
+    def made(name: str, issuer: Identity | None, length: int | None) -> Identity:
+        usages = frozenset({"key_cert_sign", "crl_sign"} if length is not None else {"digital_signature"})
+        authority = length is not None
+        profile = Profile(common_name=name, authority=authority, usages=usages, path_length=length)
+        return issue(profile, Validity(begin=NOW, end=NOW + timedelta(days=1)), issuer)
+
+    sub_1 = made("Sub1", None, 1)
+    sub_2 = made("Sub2", sub_1, 0)
+    leaf = made("Leaf", sub_2, None)
+    told = revocation_list(sub_1, [sub_2], NOW, timedelta(days=1))
+    pem = b"".join(one.certificate_pem for one in (leaf, sub_2, sub_1))
+    with pytest.raises(CertificateProblem, match="certificate Sub2 was revoked on"):
+        read_server_chain(pem, leaf.key_pem, {"a": told})
+
+
+@pytest.mark.parametrize(
+    ("told", "hint"),
+    [
+        (REVOKED_LIST, ""),  # it names another leaf of the same authority
+        (data("csms/station-revoked/revoked.crl.pem"), "revocation list a.crl.pem is of no authority in the"),
+        (b"", "revocation list a.crl.pem is no PEM revocation list"),
+        (REVOKED_LIST[:200], "revocation list a.crl.pem is no PEM revocation list"),
+        (GOOD_CHAIN, "revocation list a.crl.pem is no PEM revocation list"),
+    ],
+)
+def test_a_list_that_says_nothing_about_us_is_no_reason_to_refuse(told: bytes, hint: str) -> None:
+    read = read_server_chain(GOOD_CHAIN, GOOD_KEY, {"a.crl.pem": told})
+    assert read.problem_at(NOW) == ""
+    assert read.hint.startswith(hint) and bool(read.hint) == bool(hint)
+
+
+def test_a_list_somebody_else_signed_in_our_issuers_name_does_not_count() -> None:
+    issuer, impostor = (
+        issue(
+            Profile(
+                common_name="CA",
+                authority=True,
+                usages=frozenset({"key_cert_sign", "crl_sign"}),
+                path_length=0,
+            ),
+            Validity(begin=NOW, end=NOW + timedelta(days=1)),
+        )
+        for _ in range(2)
+    )
+    profile = Profile(common_name="X", usages=frozenset({"digital_signature"}))
+    leaf = issue(profile, Validity(begin=NOW, end=NOW + timedelta(days=1)), issuer)
+    forged = revocation_list(impostor, [leaf], NOW, timedelta(days=1))
+    pem = leaf.certificate_pem + issuer.certificate_pem
+    assert "of no authority" in read_server_chain(pem, leaf.key_pem, {"a": forged}).hint
 
 
 def test_a_leaf_without_domain_component_is_usable_with_a_hint() -> None:

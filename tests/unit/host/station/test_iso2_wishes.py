@@ -174,6 +174,33 @@ def test_a_start_without_renegotiation_is_out_of_order() -> None:
     assert rig.view.cause is Cause.EV_PROTOCOL_ERROR
 
 
+# --- wishes of people --------------------------------------------------------------------------------------
+
+
+def test_a_wish_for_new_terms_stands_until_the_car_renegotiates() -> None:
+    rig = Rig().to(Phase.CHARGING)
+    rig.evse(e.RenegotiationRequested, who="test")
+    assert rig.view.renegotiate
+    rig.target(420.0, 50.0)
+    assert rig.view.renegotiate
+    rig.evse(e.ChargeRenegotiationRequested)
+    assert not rig.view.renegotiate
+
+
+@pytest.mark.parametrize("phase", set(Phase) - {Phase.CHARGING})
+def test_where_nothing_flows_there_is_nothing_to_renegotiate(phase: Phase) -> None:
+    rig = Rig().to(phase)
+    rig.evse(e.RenegotiationRequested, who="test")
+    assert (rig.phase, rig.view.renegotiate) == (phase, False)
+
+
+def test_a_wish_ends_with_its_session() -> None:
+    rig = Rig().to(Phase.CHARGING)
+    rig.evse(e.RenegotiationRequested, who="test")
+    rig.cp(CpState.A)
+    assert not rig.view.renegotiate
+
+
 # --- pause ------------------------------------------------------------------------------------------------
 
 

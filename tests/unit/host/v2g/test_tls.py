@@ -212,6 +212,7 @@ def test_good_files(pki: Path) -> None:
         ("secc-expired", "certificate DEVSESECC1 expired on "),
         ("secc-not-yet-valid", "certificate DEVSESECC1 is not valid before "),
         ("secc-wrong-purpose", "certificate DEVSESECC1 is of the wrong purpose"),
+        ("secc-revoked", "certificate DEVSESECC1 was revoked on "),
         ("nothing", "nothing/chain.pem: No such file or directory"),
     ],
 )
@@ -254,6 +255,14 @@ def test_changed_files_are_read_again(pki: Path, tmp_path: Path) -> None:
     assert first is not None
     used.reload()
     assert used.context() is not first
+    # WHEN a revocation list is put beside it that names another leaf, nothing changes; one that does counts
+    (tmp_path / "other.crl.pem").write_bytes(made.data("v2g/secc-revoked/revoked.crl.pem"))
+    assert used.context() is not None
+    for name in ("chain.pem", "key.pem"):
+        (tmp_path / name).write_bytes(made.data(f"v2g/secc-revoked/{name}"))
+    assert used.context() is None and "was revoked on" in used.problem()
+    (tmp_path / "other.crl.pem").unlink()
+    assert used.context() is not None
     chain.write_bytes(b"rubbish")
     assert used.context() is None and "no PEM certificate" in used.problem()
 

@@ -184,6 +184,12 @@ class Profile:
         entries = tuple(entry for entry in self.handshake if entry.namespace != NAMESPACES["din"])
         return dataclasses.replace(self, handshake=entries)
 
+    def asking_tls(self, tls: str) -> Profile:
+        """The same car with another wish for TLS, a value of `Discovery.tls`; ProfileError."""
+        if tls not in _SECURITY:
+            raise ProfileError(f"tls: {tls!r} must be one of {', '.join(_SECURITY)}")
+        return dataclasses.replace(self, discovery=dataclasses.replace(self.discovery, tls=tls))
+
     def speaking(self, protocol: str) -> Profile:
         """The same car with nothing else in its handshake list; ProfileError."""
         if protocol not in NAMESPACES:

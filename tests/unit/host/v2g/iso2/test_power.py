@@ -31,7 +31,8 @@ from vsecc_host.station.events import (
     ChargeStopRequested,
     ChargeTargetRequested,
 )
-from vsecc_host.station.values import CableCheck, Cause, CpState, Stop
+from vsecc_host.station.values import CableCheck, Cause, CpState, EvseView, Stop
+from vsecc_host.v2g.dc.dialogue import DcDialogue
 from vsecc_host.v2g.dc.kinds import Kind as K
 from vsecc_host.v2g.dc.kinds import State as S
 from vsecc_host.v2g.dc.memory import PausedSession, SessionMemory
@@ -41,6 +42,16 @@ from vsecc_host.v2g.iso2.protocol import MANNERS
 START = power_delivery(m.ChargeProgress.Start)
 STOP = power_delivery(m.ChargeProgress.Stop)
 AGAIN = power_delivery(m.ChargeProgress.Renegotiate)
+
+
+QUIET, ASKED = m.EvseNotification.None_, m.EvseNotification.ReNegotiation
+
+
+def told(dialogue: DcDialogue, seen: EvseView, now: float, asked_a: float = 400.0) -> m.EvseNotification:
+    """The notification a car hears that asks for so much at 400 V."""
+    body = body_of(ask(dialogue, current_demand(400.0, asked_a), seen, now))
+    assert isinstance(body, m.CurrentDemandRes)
+    return m.EvseNotification(body.dc_evse_status.evse_notification)
 
 
 # --- cable check, pre-charge ------------------------------------------------------------------------------
@@ -135,7 +146,9 @@ def test_stop_is_answered_when_the_current_is_gone(state: S) -> None:
 
 def test_the_loop_answers_from_the_latest_measurement() -> None:
     step = ask(
-        dialogue_in(S.CURRENT_DEMAND), current_demand(400.0, 50.0), view(voltage_v=398.54, current_a=49.876)
+        dialogue_in(S.CURRENT_DEMAND),
+        current_demand(400.0, 50.0),
+        view(voltage_v=398.54, current_a=49.876, meter_wh=1234.9),
     )
     assert body_of(step) == m.CurrentDemandRes(
         Code.OK,
@@ -150,6 +163,8 @@ def test_the_loop_answers_from_the_latest_measurement() -> None:
         m.PhysicalValue(-1, m.UnitSymbol.V, 10000),
         m.PhysicalValue(-2, m.UnitSymbol.A, 20000),
         m.PhysicalValue(1, m.UnitSymbol.W, 15000),
+        m.MeterInfo("DE*VSE*E1", 1234),
+        False,
     )
     assert step.events == (
         ChargeTargetRequested(at=NOW, evse_id=1, voltage_v=400.0, current_a=50.0, soc_percent=55),
@@ -175,19 +190,22 @@ def test_a_stop_wish_is_notified_and_the_code_stays_ok() -> None:
 
 
 @pytest.mark.parametrize(
-    ("share", "power_w", "owner", "asks"),
+    ("share", "power_w", "owner", "asked_a", "asks"),
     [
-        (0.0, 10_000.0, "csms", False),  # never, the default
-        (0.3, 150_000.0, "power_electronics", False),
-        (0.3, 105_000.0, "csms", False),  # just 30 %
-        (0.3, 104_000.0, "csms", True),
-        (0.3, 196_000.0, "csms", True),  # upwards too
-        (0.3, 10_000.0, "ev", False),  # the car set it itself
-        (0.3, 10_000.0, "station_total", False),  # a share that follows what it asks for
+        (0.0, 10_000.0, "csms", 400.0, False),  # never
+        (0.3, 150_000.0, "power_electronics", 400.0, False),
+        (0.3, 105_000.0, "csms", 400.0, False),  # just 30 %
+        (0.3, 104_000.0, "csms", 400.0, True),
+        (0.3, 104_000.0, "csms", 235.0, True),  # 94 kW asked for: the car feels it
+        (0.3, 104_000.0, "csms", 230.0, False),  # it wants less than there is, before and after
+        (0.3, 196_000.0, "csms", 340.0, True),  # upwards too
+        (0.3, 196_000.0, "csms", 330.0, False),
+        (0.3, 10_000.0, "ev", 400.0, False),  # the car set it itself
+        (0.3, 10_000.0, "station_total", 400.0, False),  # a share that follows what it asks for
     ],
 )
-def test_a_limit_that_stays_changed_asks_for_renegotiation(
-    share: float, power_w: float, owner: str, asks: bool
+def test_a_limit_that_stays_changed_and_matters_asks_for_renegotiation(
+    share: float, power_w: float, owner: str, asked_a: float, asks: bool
 ) -> None:
     manners = MANNERS._replace(renegotiate_share=share)
     dialogue = dialogue_in(S.CURRENT_DEMAND, manners=manners, told_power_w=150_000.0)
@@ -195,9 +213,40 @@ def test_a_limit_that_stays_changed_asks_for_renegotiation(
     for later in (0.0, 4.9, 5.0):
         now = NOW + later
         seen = view(at=now, limits=replace(LIMITS, max_power_w=power_w, owner=owner))
-        heard.append(body_of(ask(dialogue, current_demand(), seen, now)).dc_evse_status.evse_notification)
-    quiet = m.EvseNotification.None_
-    assert heard == [quiet, quiet, m.EvseNotification.ReNegotiation if asks else quiet]
+        heard.append(told(dialogue, seen, now, asked_a))
+    assert heard == [QUIET, QUIET, ASKED if asks else QUIET]
+
+
+def test_limits_that_flap_ask_once_a_minute() -> None:
+    manners = MANNERS._replace(renegotiate_share=0.3)
+    dialogue = dialogue_in(S.CURRENT_DEMAND, manners=manners, told_power_w=150_000.0, renegotiated_at=NOW)
+    low = replace(LIMITS, max_power_w=10_000.0, owner="csms")
+    heard = [
+        told(dialogue, view(at=NOW + later, limits=low), NOW + later)
+        for later in (0.0, 30.0, 59.9, 60.0, 61.0)
+    ]
+    assert heard == [QUIET, QUIET, QUIET, ASKED, ASKED]
+
+
+@pytest.mark.parametrize("state", [S.CURRENT_DEMAND_FIRST, S.CURRENT_DEMAND])
+def test_somebody_asks_for_renegotiation_on_demand(state: S) -> None:
+    # GIVEN a station that would never ask by itself, and just did
+    dialogue = dialogue_in(state, told_power_w=150_000.0, renegotiated_at=NOW)
+    # THEN every answer of the loop asks while the wish stands, and none after it
+    assert told(dialogue, view(renegotiate=True), NOW) is ASKED
+    assert told(dialogue, view(renegotiate=True), NOW) is ASKED
+    assert told(dialogue, view(), NOW) is QUIET
+
+
+def test_a_wish_to_stop_comes_before_one_to_renegotiate() -> None:
+    seen = view(renegotiate=True, stop=Stop.NORMAL)
+    assert told(dialogue_in(S.CURRENT_DEMAND), seen, NOW) is m.EvseNotification.StopCharging
+
+
+def test_nothing_is_asked_before_the_loop() -> None:
+    for state, request in ((S.CABLE_CHECK, REQUESTS[K.CABLE_CHECK]), (S.PRE_CHARGE, pre_charge())):
+        body = body_of(ask(dialogue_in(state), request, view(renegotiate=True)))
+        assert body.dc_evse_status.evse_notification is QUIET
 
 
 # --- renegotiation ----------------------------------------------------------------------------------------
