@@ -12,6 +12,7 @@ from vsecc_cli.progress import Progress
 
 if TYPE_CHECKING:
     from vsecc_sim.plc.powerline import Powerline
+    from vsecc_sim.station.census import Census
     from vsecc_sim.station.station import SimulatedStation
 
 BATTERY_WH = 400.0  # from 20 to 80 % in about 20 s at fast-charging power
@@ -30,7 +31,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--once", action="store_true", help="one session, then a summary; exit 0 only if it reached its goal"
     )
     parser.add_argument(
-        "--sessions", type=int, metavar="N", help="N sessions in a row, then the last one's summary"
+        "--sessions",
+        type=int,
+        metavar="N",
+        help="N sessions in a row, then the last one's summary with what the process held (`growth`)",
     )
     parser.add_argument(
         "--battery", type=float, metavar="WH", default=BATTERY_WH, help="size of every battery"
@@ -86,6 +90,7 @@ def _over_powerline(args: argparse.Namespace) -> int:
 async def _demo(args: argparse.Namespace, line: Powerline | None = None) -> int:
     from vsecc_sim.ev.profiles import profile_names
     from vsecc_sim.station import report
+    from vsecc_sim.station.census import growth
     from vsecc_sim.station.options import StationOptions, outlet_urls
     from vsecc_sim.station.station import SimulatedStation
 
@@ -106,26 +111,34 @@ async def _demo(args: argparse.Namespace, line: Powerline | None = None) -> int:
         progress.say(f"the firmware runs on {station.mcu.interpreter.describe()}")
         progress.say(f"the battery is scaled to {args.battery:.0f} Wh, so that a session is short")
         progress.watch(lambda: report.state(station)["evses"])
-        summaries = await _sessions(station, args, progress)
+        counts: list[Census] = []
+        summaries = await _sessions(station, args, progress, counts)
         if args.trace:
             report.write_trace(station, args.trace)
     summary = summaries[-1]
     if args.sessions:
         summary |= {"sessions": len(summaries), "failed": sum(not one["goal"] for one in summaries)}
+        summary["growth"] = growth(counts)
     if args.json:
         print(json.dumps(summary), flush=True)
     return 0 if all(one["goal"] for one in summaries) else 1
 
 
 async def _sessions(
-    station: SimulatedStation, args: argparse.Namespace, progress: Progress
+    station: SimulatedStation, args: argparse.Namespace, progress: Progress, counts: list[Census]
 ) -> list[dict[str, Any]]:
     """One session, as many as asked for, or one after the other until Ctrl-C."""
+    from vsecc_sim.station.census import shorten_rings, take
+
     wanted = 1 if args.once else args.sessions
     summaries = []
+    if args.sessions and not args.trace:
+        shorten_rings(station)
     while True:
         summaries.append(await _session(station, args))
         progress.finish(summaries[-1])
+        if args.sessions:
+            counts.append(take())
         if len(summaries) == wanted:
             return summaries
         if not args.sessions:

@@ -47,6 +47,10 @@ class Trace:
         self._last_cause = 0
         self._listeners: list[Callable[[Record], None]] = []
 
+    def resize(self, capacity: int) -> None:
+        """Keep this many records from now on; the newest stay."""
+        self._records = deque(self._records, maxlen=capacity)
+
     def new_cause(self) -> int:
         """A fresh event id."""
         self._last_cause += 1

@@ -117,6 +117,12 @@ class McuEmulator:
         self._worker: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
 
+    def resize_trace(self, limit: int) -> None:
+        """Keep this many trace entries from now on."""
+        self.trace.resize(limit)
+        if self._local is not None:
+            self._local.board.trace.resize(limit)
+
     async def __aenter__(self) -> McuEmulator:
         await self.start()
         return self

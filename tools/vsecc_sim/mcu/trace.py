@@ -29,6 +29,10 @@ class Trace:
         self._entries: deque[Entry] = deque(maxlen=limit)
         self.listeners: list[Callable[[Entry], None]] = []
 
+    def resize(self, limit: int) -> None:
+        """Keep this many entries from now on; the newest stay."""
+        self._entries = deque(self._entries, maxlen=limit)
+
     def add(self, at_us: int, name: str, value: object) -> None:
         """Writes one entry."""
         entry = Entry(at_us, name, value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from array import array
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 
@@ -53,7 +54,7 @@ class Recorder:
     def __init__(self, app: App) -> None:
         self._clock = asyncio.get_running_loop().time
         self.outlets = {number: OutletRecord(number, plugged_at=self._clock()) for number in app.evses}
-        self.answers_ms: list[float] = []
+        self.answers_ms = array("d")
         self._asked_at: dict[int, float] = {}
         self._phase: dict[int, Phase] = {}
         app.listen(self._hear)
