@@ -24,6 +24,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("sim", "mcu"): ("vsecc_cli.sim_mcu", "the MCU emulator alone"),
     ("sim", "interpreter"): ("vsecc_cli.sim_interpreter", "which MicroPython runs the firmware"),
     ("sim", "ev"): ("vsecc_cli.sim_ev", "the EV simulator alone"),
+    ("sim", "pecc"): ("vsecc_cli.sim_pecc", "the PECC simulator alone"),
     ("bench", "exi"): ("vsecc_bench.exi", "EXI codec beside its peers"),
     ("bench", "link"): ("vsecc_bench.link", "MCU link beside its peers"),
     ("bench", "slac"): ("vsecc_bench.slac", "SLAC matching beside pyslac"),

@@ -1,32 +1,13 @@
-"""Control API of the simulated station: `POST /sim/<verb>` with a JSON body, `GET /sim/state`."""
+"""Control API of the simulated station: the verbs with their bodies, `GET /sim/state`."""
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
-from aiohttp import web
+from vsecc_sim import control_api
+from vsecc_sim.control_api import ControlServer, Field, Number, Verb, View
 
-from vsecc_sim.station.options import Refused
-
-logger = logging.getLogger(__name__)
-
-MAX_BODY_BYTES = 64 * 1024  # the largest sensible body is a few hundred bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One member of a body: its JSON type, whether it must be there, the values allowed."""
-
-    kind: type | tuple[type, ...]
-    required: bool = False
-    allowed: tuple[object, ...] = ()
-
-
-Number = (int, float)
 EVSE = Field(int, required=True)
 BODIES: dict[str, dict[str, Field]] = {
     "plug": {
@@ -45,7 +26,12 @@ BODIES: dict[str, dict[str, Field]] = {
     "unplug": {"evse": EVSE, "orderly": Field(bool)},
     "token": {"value": Field(str, required=True), "type": Field(str), "evses": Field(list)},
     "start-button": {"evse": EVSE},
-    "fault": {"evse": EVSE, "code": Field(str, required=True), "active": Field(bool)},
+    "fault": {
+        "evse": EVSE,
+        "code": Field(str, required=True),
+        "active": Field(bool),
+        "value": Field(Number),
+    },
     "ev-pause": {"evse": EVSE},
     "ev-resume": {"evse": EVSE},
     "ev-renegotiate": {"evse": EVSE},
@@ -60,71 +46,11 @@ BODIES: dict[str, dict[str, Field]] = {
 
 def parse_body(verb: str, raw: bytes) -> dict[str, Any]:
     """The checked body of a verb; raises Refused naming what is wrong."""
-    try:
-        body = json.loads(raw or b"{}")
-    except (ValueError, RecursionError) as error:
-        raise Refused(f"not JSON: {error}") from error
-    if not isinstance(body, dict):
-        raise Refused("the body must be a JSON object")
-    fields = BODIES[verb]
-    unknown = sorted(set(body) - set(fields))
-    if unknown:
-        raise Refused(f"unknown: {', '.join(unknown)}; {verb} takes {', '.join(fields)}")
-    for name, rule in fields.items():
-        if name in body:
-            _check(name, body[name], rule)
-        elif rule.required:
-            raise Refused(f"{name} is missing")
-    return body
+    return control_api.parse_body(verb, BODIES[verb], raw)
 
 
-def _check(name: str, value: object, rule: Field) -> None:
-    kinds = rule.kind if isinstance(rule.kind, tuple) else (rule.kind,)
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        raise Refused(f"{name} must be a {' or '.join(kind.__name__ for kind in kinds)}")
-    if rule.allowed and value not in rule.allowed:
-        raise Refused(f"{name} must be one of {', '.join(map(str, rule.allowed))}")
+class ControlApi(ControlServer):
+    """The station's verbs over HTTP."""
 
-
-Verb = Callable[[dict[str, Any]], None]
-
-
-class ControlApi:
-    """HTTP shell: parses, answers at once, lets the verb run."""
-
-    def __init__(self, verbs: Mapping[str, Verb], state: Callable[[], dict[str, Any]]) -> None:
-        self._verbs = verbs
-        self._state = state
-        self._runner: web.AppRunner | None = None
-        self.port = 0
-
-    async def start(self, host: str, port: int) -> None:
-        """Listen; port 0 takes a free one, found afterwards in `port`."""
-        app = web.Application(client_max_size=MAX_BODY_BYTES)
-        app.router.add_post("/sim/{verb}", self._post)
-        app.router.add_get("/sim/state", self._get_state)
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port)
-        await site.start()
-        self.port = self._runner.addresses[0][1]
-
-    async def stop(self) -> None:
-        """Close the listener and what is connected to it."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-
-    async def _post(self, request: web.Request) -> web.Response:
-        verb = request.match_info["verb"]
-        if verb not in BODIES:
-            return web.json_response({"error": f"no such verb; there are {', '.join(BODIES)}"}, status=404)
-        try:
-            raw = await request.read()
-            self._verbs[verb](parse_body(verb, raw))
-        except Refused as error:
-            logger.warning("control: %s refused: %s", verb, error)
-            return web.json_response({"error": str(error)}, status=400)
-        return web.json_response({"ok": True}, status=202)
-
-    async def _get_state(self, request: web.Request) -> web.Response:
-        return web.json_response(self._state())
+    def __init__(self, verbs: Mapping[str, Verb], state: View) -> None:
+        super().__init__(BODIES, verbs, {"state": state})

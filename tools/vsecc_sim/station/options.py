@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from vsecc_sim.control_api import Refused
 
-class Refused(ValueError):
-    """What was asked of the simulated station cannot be done; the text is for whoever asked."""
+__all__ = ["Refused", "StationOptions", "outlet_urls"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
