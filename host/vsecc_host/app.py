@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vsecc_host.mcu_link.service import McuLinkService
+from vsecc_host.power.interface import PowerElectronics
 from vsecc_host.power.service import SimulatedPower
 from vsecc_host.power.simulation import Load
 from vsecc_host.powerline import Powerline
@@ -38,8 +39,10 @@ from vsecc_host.wiring import (
     emergency_input,
     evse_config,
     mcu_link_config,
+    pep_config,
     power_config,
     slac_config,
+    terminals,
     v2g_config,
 )
 
@@ -67,7 +70,7 @@ class Evse:
     """The parts of one outlet; `slac` only where the car comes over a powerline modem."""
 
     def __init__(
-        self, machine: EvseMachine, v2g: V2gService, power: SimulatedPower, slac: SlacService | None
+        self, machine: EvseMachine, v2g: V2gService, power: PowerElectronics, slac: SlacService | None
     ) -> None:
         self.machine = machine
         self.v2g = v2g
@@ -97,6 +100,8 @@ class App:
         self._measured: dict[str, int] = {}
         self._emergency = emergency_input(settings)
         self._sharing = PowerSharing(settings.number("ChargingStation", "MaxPower"), evses)
+        self._terminals = terminals(settings)
+        self._terminals_timer: asyncio.TimerHandle | None = None
         self.mcu = McuLinkService(mcu_link_config(settings), trace=self.trace, on_event=self.publish)
         self.evses = {number: self._build_evse(number, (loads or {}).get(number)) for number in evses}
         self._routes = self._build_routes()
@@ -108,10 +113,23 @@ class App:
         v2g = V2gService(
             evse_id=number, trace=self.trace, on_event=self.publish, config=v2g_config(self.settings, number)
         )
-        power = SimulatedPower(
-            number, power_config(self.settings, number), trace=self.trace, on_event=self.publish, load=load
+        return Evse(machine, v2g, self._build_power(number, load), slac)
+
+    def _build_power(self, number: int, load: Load | None) -> PowerElectronics:
+        config = pep_config(self.settings, number)
+        if config is None:
+            ratings = power_config(self.settings, number)
+            return SimulatedPower(number, ratings, trace=self.trace, on_event=self.publish, load=load)
+        from vsecc_host.pep.service import PepService  # not needed where power is simulated
+
+        return PepService(
+            number,
+            config,
+            self._terminals,
+            trace=self.trace,
+            on_event=self.publish,
+            on_outputs=self._set_outputs,
         )
-        return Evse(machine, v2g, power, slac)
 
     def _build_slac(self, number: int) -> SlacService | None:
         config = slac_config(self.settings, number)
@@ -126,6 +144,7 @@ class App:
         await self.mcu.start()
         for evse in self.evses.values():
             evse.v2g.update(evse.machine.view)
+            evse.power.update(evse.machine.view, self.trace.new_cause())
             if evse.slac is not None:
                 await evse.slac.start()
             await evse.v2g.start()
@@ -143,7 +162,9 @@ class App:
             await evse.v2g.stop()
             if evse.slac is not None:
                 await evse.slac.stop()
-            evse.power.stop()
+            await evse.power.stop()
+        if self._terminals_timer is not None:
+            self._terminals_timer.cancel()
         await self.mcu.stop()
 
     def listen(self, listener: Listener) -> Callable[[], None]:
@@ -179,7 +200,7 @@ class App:
 
     def _route(self, event: StationEvent, cause: int) -> None:
         self.trace.hop(cause, "station", event)
-        self._remember(event)
+        self._remember(event, cause)
         self._tell(event)
         if isinstance(event, EvseEvent):
             concerned = [self.evses[event.evse_id]] if event.evse_id in self.evses else []
@@ -211,15 +232,32 @@ class App:
         for number in self.evses:
             self.publish(StopRequested(at=self._loop.time(), evse_id=number, who=who, emergency=True), cause)
 
-    def _remember(self, event: StationEvent) -> None:
+    def _remember(self, event: StationEvent, cause: int) -> None:
         if isinstance(event, McuMeasured):
             self._measured = event.values
+            self._terminals.heard(event.values, self._loop.time())
         elif isinstance(event, McuLinkUp):
             self._mcu_up, self._mcu_problem = event, ""
+            self._terminals.mcu_up()
+            self._set_outputs(cause)
         elif isinstance(event, McuLinkLost):
             self._mcu_up, self._mcu_problem = None, event.reason
+            self._terminals.mcu_lost()
         elif isinstance(event, McuLogged):
             logger.info("mcu %s: %s", event.level, event.text)
+
+    def _set_outputs(self, cause: int) -> None:
+        """Hand changed outputs to the MCU; those whose power electronics are gone go off in a while."""
+        for mask, values in self._terminals.take():
+            self.mcu.set_outputs(mask, values, cause)
+        if self._terminals_timer is not None:
+            self._terminals_timer.cancel()
+        at = self._terminals.next_deadline()
+        self._terminals_timer = None if at is None else self._loop.call_at(at, self._tick_terminals)
+
+    def _tick_terminals(self) -> None:
+        self._terminals.tick(self._loop.time())
+        self._set_outputs(self.trace.new_cause())
 
     def _tell(self, what: StationEvent | c.Command) -> None:
         for listener in self._listeners:
@@ -286,11 +324,16 @@ class App:
             c.PowerContactors: to_power,
             c.PowerReset: to_power,
             c.PowerSupervision: to_power,
-            c.PublishView: lambda x, cause: self.evses[x.evse_id].v2g.update(x.view),
+            c.PublishView: self._show,
             c.AcceptV2g: lambda x, cause: self.evses[x.evse_id].v2g.accept(x.accepted, x.cause),
             c.RequestAuthorization: self._authorize,
             c.ReportSession: self._report,
         }
+
+    def _show(self, command: c.PublishView, cause: int) -> None:
+        evse = self.evses[command.evse_id]
+        evse.v2g.update(command.view)
+        evse.power.update(command.view, cause)
 
     def _to_power(self, command: c.Command, cause: int) -> None:
         self.evses[command.evse_id].power.execute(command, cause)

@@ -8,11 +8,14 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 from vsecc_host.mcu_link.config import McuLinkConfig
+from vsecc_host.pep.config import PepConfig
+from vsecc_host.pep.versions import version_of
 from vsecc_host.power.config import PowerConfig
 from vsecc_host.settings.store import Settings
 from vsecc_host.slac.config import SlacConfig
 from vsecc_host.station.config import EvseConfig
 from vsecc_host.station.inputs import EmergencyInput
+from vsecc_host.terminals import Conversion, Terminals
 from vsecc_host.v2g.config import TlsConfig, TlsPolicy, V2gConfig
 
 
@@ -46,6 +49,7 @@ def evse_config(settings: Settings, evse: int) -> EvseConfig:
         max_power_w=settings.number("EVSE", "MaxPower", evse=evse),
         abort_on_invalid_current=settings.flag("ChargingCommunicationCtrlr", "AbortOnInvalidRequestCurrent"),
         abort_on_invalid_power=settings.flag("ChargingCommunicationCtrlr", "AbortOnInvalidRequestPower"),
+        allow_isolation_warning=settings.flag("PowerElectronics", "AllowIsolationWarning", evse=evse),
         max_temperature_c=settings.number("PowerElectronics", "MaxTemperature", evse=evse),
         stop_delay_s=settings.number("ChargingCommunicationCtrlr", "StopDelay"),
         stop_wait_s=settings.number("ChargingCommunicationCtrlr", "StopWait"),
@@ -104,6 +108,27 @@ def slac_config(settings: Settings, evse: int) -> SlacConfig | None:
     if url.scheme != "iface" or parse_qs(url.query).get("slac") == ["off"]:
         return None
     return SlacConfig(interface=url.netloc)
+
+
+def pep_config(settings: Settings, evse: int) -> PepConfig | None:
+    """How the power electronics of one outlet are reached; None where they are simulated."""
+    if settings.text("PowerElectronics", "Type", evse=evse) != "Websocket":
+        return None
+    version = settings.text("PowerElectronics", "PepVersion", evse=evse)
+    return PepConfig(
+        uri=settings.text("PowerElectronics", "Uri", evse=evse),
+        version=None if version == "auto" else version_of(version),
+        require_subprotocol=settings.flag("PowerElectronics", "RequireSubprotocol", evse=evse),
+        accept_no_imd=settings.flag("PowerElectronics", "AllowMissingImd", evse=evse),
+    )
+
+
+def terminals(settings: Settings) -> Terminals:
+    """The device's terminals as power electronics use them."""
+    return Terminals(
+        Conversion(settings.text("PowerElectronicsTerminals", "TemperatureConversion")),
+        hold=settings.flag("PowerElectronicsTerminals", "HoldOutputs"),
+    )
 
 
 def power_config(settings: Settings, evse: int) -> PowerConfig:

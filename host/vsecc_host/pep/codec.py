@@ -75,7 +75,7 @@ def decode(text: str | bytes, version: PepVersion, receiver: End) -> Message:
         return _error(fields, kind, number)
     layout = layout_of(type_, kind) if isinstance(kind, str) else None
     if layout is None or not version.has(layout.feature):
-        _refuse(f"no {type_} of kind {_shown(kind)} in PEP {version.text}", Kind.ERROR, number, type_)
+        _refuse(f"no {type_} of kind {shown(kind)} in PEP {version.text}", Kind.ERROR, number, type_)
     if type_ is not MessageType.INFO and number is None:
         _refuse("sequenceNumber must be an integer from 0 to 2147483647", layout.kind, number, type_)
     if layout.sender == receiver:
@@ -101,7 +101,7 @@ def _object(text: str | bytes) -> dict[str, Any]:
         text = text.decode() if isinstance(text, bytes) else text
         value = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as problem:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-        _refuse(f"not JSON: {_shown(str(problem), quoted=False)}", Kind.ERROR, None, None)
+        _refuse(f"not JSON: {shown(str(problem), quoted=False)}", Kind.ERROR, None, None)
     if not isinstance(value, dict):
         _refuse("not a JSON object", Kind.ERROR, None, None)
     return value
@@ -121,7 +121,7 @@ def _sequence_number(fields: Mapping[str, Any]) -> int | None:
 def _type(fields: Mapping[str, Any], number: int | None) -> MessageType:
     name = fields.get("type")
     if not isinstance(name, str) or name not in set(MessageType):
-        _refuse(f"no message type {_shown(name)}", Kind.ERROR, number, None)
+        _refuse(f"no message type {shown(name)}", Kind.ERROR, number, None)
     return MessageType(name)
 
 
@@ -179,25 +179,25 @@ def _problem(member: Field, value: object, version: PepVersion) -> str:
 
 def _number_problem(member: Field, value: Any, version: PepVersion) -> str:
     if not _is_number(value):
-        return f"{_shown(value)} is no number"
+        return f"{shown(value)} is no number"
     if (member.low is not None and value < member.low) or (member.high is not None and value > member.high):
-        return f"{_shown(value)} is not in {member.low}..{member.high}"
+        return f"{shown(value)} is not in {member.low}..{member.high}"
     return ""
 
 
 def _string_problem(member: Field, value: object, version: PepVersion) -> str:
     if not isinstance(value, str):
-        return f"{_shown(value)} is no string"
+        return f"{shown(value)} is no string"
     if member.values is None or value in member.spellings:
         return ""
     feature = member.value_features.get(value)
     if value not in set(member.values) or (feature is not None and not version.has(feature)):
-        return f"{_shown(value)} is not one of its values"
+        return f"{shown(value)} is not one of its values"
     return ""
 
 
 def _boolean_problem(member: Field, value: object, version: PepVersion) -> str:
-    return "" if isinstance(value, bool) else f"{_shown(value)} is no boolean"
+    return "" if isinstance(value, bool) else f"{shown(value)} is no boolean"
 
 
 def _strings_problem(member: Field, value: object, version: PepVersion) -> str:
@@ -226,7 +226,7 @@ def _is_number(value: object) -> TypeGuard[int | float]:
     return -float_info.max <= value <= float_info.max
 
 
-def _shown(value: object, quoted: bool = True) -> str:
+def shown(value: object, quoted: bool = True) -> str:
     """A foreign value for logs and answers: short, one line, nothing unprintable."""
     if isinstance(value, int) and value.bit_length() > 64:
         return "a huge integer"

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 
 from vsecc_host.power.config import PowerConfig
+from vsecc_host.power.interface import OnEvent
 from vsecc_host.power.simulation import FAULTS, Load, PowerSimulation
 from vsecc_host.runtime.trace import Trace
 from vsecc_host.station.commands import Command
-from vsecc_host.station.events import StationEvent
-from vsecc_host.station.values import DcLimits
+from vsecc_host.station.values import DcLimits, EvseView
 
 logger = logging.getLogger(__name__)
-
-OnEvent = Callable[[StationEvent, int], None]
 
 
 class SimulatedPower:
     """Power electronics of one outlet inside the host (`PowerElectronics/Type` Simulation)."""
 
-    FAULTS = FAULTS
+    faults = FAULTS
 
     def __init__(
         self,
@@ -43,8 +40,11 @@ class SimulatedPower:
         self._simulation.start(self._loop.time())
         self._follow(self._trace.new_cause())
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Switch off; nothing is heard any more."""
+        self._forget_timer()
+
+    def _forget_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._timer_at = None
@@ -55,8 +55,11 @@ class SimulatedPower:
         self._simulation.execute(command, self._loop.time())
         self._follow(cause)
 
+    def update(self, view: EvseView, cause: int) -> None:
+        """Nothing to tell: the simulation needs no car to be named."""
+
     def inject(self, name: str, active: bool = True) -> None:
-        """Switch one of FAULTS on or off; ValueError for another name."""
+        """Switch one of `faults` on or off; ValueError for another name."""
         logger.info("EVSE %d: power fault %s %s", self._simulation.evse_id, name, "on" if active else "off")
         self._simulation.inject(name, active, self._loop.time())
         self._follow(self._trace.new_cause())
@@ -76,7 +79,7 @@ class SimulatedPower:
         deadline = self._simulation.next_deadline()
         if deadline == self._timer_at:
             return
-        self.stop()
+        self._forget_timer()
         if deadline is not None:
             self._timer_at = deadline
             self._timer = self._loop.call_at(deadline, self._fire)

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 E_co = TypeVar("E_co", covariant=True)
+D_co = TypeVar("D_co", covariant=True)
 E = TypeVar("E")
+D = TypeVar("D")
 
 
-class Machine(Protocol[E_co]):
+class Machine(Protocol[E_co, D_co]):
     """The verbs every machine of ours has; `send`-like verbs differ by machine."""
 
     def receive(self, data: bytes, now: float) -> None:
@@ -23,8 +25,8 @@ class Machine(Protocol[E_co]):
     def tick(self, now: float) -> None:
         """The deadline passed."""
 
-    def take(self) -> tuple[Sequence[E_co], bytes]:
-        """Events and bytes to write since the last call."""
+    def take(self) -> tuple[Sequence[E_co], D_co]:
+        """Events and what to write since the last call: bytes, or frames."""
 
 
 class Pump:
@@ -35,13 +37,13 @@ class Pump:
 
     def __init__(
         self,
-        machine: Machine[E],
-        write: Callable[[bytes], None],
+        machine: Machine[E, D],
+        write: Callable[[D], None],
         deliver: Callable[[E], None],
         settled: Callable[[], None] | None = None,
     ) -> None:
-        self._machine = machine
-        self._write = write
+        self._machine: Machine[Any, Any] = machine
+        self._write: Callable[[Any], None] = write
         self._deliver: Callable[[Any], None] = deliver
         self._settled = settled
         self._waiting: deque[Any] = deque()

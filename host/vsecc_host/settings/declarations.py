@@ -254,6 +254,26 @@ _OUTLETS = (
     ),
 )
 
+_TERMINALS = (
+    Variable(
+        component="PowerElectronicsTerminals",
+        variable="HoldOutputs",
+        kind=Kind.BOOLEAN,
+        default=False,
+        acts=Acts.RESTART,
+        description="Digital outputs whose power electronics are gone: true keeps them, false: off after 5 s",
+    ),
+    Variable(
+        component="PowerElectronicsTerminals",
+        variable="TemperatureConversion",
+        kind=Kind.OPTION,
+        default="Original",
+        allowed=("Original", "IEC60751"),
+        acts=Acts.RESTART,
+        description="PT1000 to temperature: 0.29 R - 295 as the original device, or the curve of IEC 60751",
+    ),
+)
+
 _INPUTS = (
     Variable(
         component="EmergencyStop",
@@ -286,7 +306,33 @@ _POWER = (
         variable="Uri",
         kind=Kind.TEXT,
         default="http://localhost:8080/PowerElectronics",
-        description="Address of the power electronics",
+        description="Address of the power electronics; http(s) is read as ws(s)",
+    ),
+    _power(
+        variable="PepVersion",
+        kind=Kind.OPTION,
+        default="1.2",
+        allowed=("auto", "1.1", "1.2", "1.3", "1.4", "1.5", "1.6", "1.7", "1.8"),
+        description="Version of PEP to speak; auto: the newest both know",
+    ),
+    _power(
+        variable="RequireSubprotocol",
+        kind=Kind.BOOLEAN,
+        default=False,
+        description="True: power electronics that choose no PEP version in the handshake are refused",
+    ),
+    _power(
+        variable="AllowIsolationWarning",
+        kind=Kind.BOOLEAN,
+        default=False,
+        acts=Acts.NEXT_SESSION,
+        description="True: a cable check that ends with an isolation warning counts as passed",
+    ),
+    _power(
+        variable="AllowMissingImd",
+        kind=Kind.BOOLEAN,
+        default=False,
+        description="True: power electronics without isolation monitor (noImd) may charge",
     ),
     _power(
         variable="MaxTemperature",
@@ -311,4 +357,12 @@ _POWER = (
     ),
 )
 
-VARIABLES: tuple[Variable, ...] = (*_CHARGING_STATION, *_BACK_END, *_CARS, *_OUTLETS, *_INPUTS, *_POWER)
+VARIABLES: tuple[Variable, ...] = (
+    *_CHARGING_STATION,
+    *_BACK_END,
+    *_CARS,
+    *_OUTLETS,
+    *_INPUTS,
+    *_TERMINALS,
+    *_POWER,
+)

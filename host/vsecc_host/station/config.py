@@ -17,6 +17,7 @@ class EvseConfig:
     max_power_w: float = 500_000.0
     abort_on_invalid_current: bool = True
     abort_on_invalid_power: bool = True
+    allow_isolation_warning: bool = False  # a cable check that ends with a warning counts as passed
     max_temperature_c: float = 100.0  # of the power electronics
     stop_delay_s: float = 0.0  # NotificationMaxDelay of a normal stop
     stop_wait_s: float = 10.0  # on top of the delay, then hard

@@ -18,6 +18,7 @@ def begin(s: EvseState, step: Step, event: e.StationEvent | None, now: float) ->
     s.deadlines[Input.T_STALE] = max(now, s.power.at + STALE_S)
     if not isinstance(event, e.V2gSessionStarted):
         return
+    s.session.evcc_id = event.evcc_id
     if not (event.resumed and s.authorization is Authorization.ACCEPTED):
         s.out.append(
             c.RequestAuthorization(evse_id=s.evse_id, evcc_id=event.evcc_id, protocol=event.protocol)

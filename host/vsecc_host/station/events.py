@@ -213,6 +213,7 @@ class ChargeTargetRequested(EvseEvent):
     max_voltage_v: float | None = None
     max_current_a: float | None = None
     max_power_w: float | None = None
+    remaining_to_full_s: int | None = None  # None: the car did not say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

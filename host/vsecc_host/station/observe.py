@@ -112,6 +112,7 @@ def _target_asked(s: EvseState, event: e.ChargeTargetRequested, now: float) -> I
     session = s.session
     session.voltage_v, session.current_a = event.voltage_v, event.current_a
     session.soc_percent = event.soc_percent
+    session.remaining_to_full_s = event.remaining_to_full_s
     if (event.max_voltage_v, event.max_current_a, event.max_power_w) != (None, None, None):
         _follow_ev_limits(s, event, now)
     wrong = judge_request(
@@ -188,7 +189,9 @@ def _power_limits(s: EvseState, event: e.PowerLimitsTold, now: float) -> Inputs:
 def _cable_check_done(s: EvseState, event: e.CableCheckDone, now: float) -> Inputs:
     if not s.session.checking:
         return ()  # a result of an older check counts for nothing
-    good = event.isolation in (v.Isolation.VALID, v.Isolation.WARNING)
+    good = event.isolation is v.Isolation.VALID or (
+        event.isolation is v.Isolation.WARNING and s.config.allow_isolation_warning
+    )
     return (Input.ISOLATION_OK if good else Input.ISOLATION_BAD,)
 
 

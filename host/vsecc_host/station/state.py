@@ -48,7 +48,9 @@ class EvSession:
     ev: v.EvParameters | None = None
     end_detail: str = ""
     ev_error: str = ""  # code of the EV
+    evcc_id: str = ""
     soc_percent: int = 0
+    remaining_to_full_s: int | None = None
     charged: bool = False  # CHARGING was reached
     granted: bool = False
     powered: bool = False  # contactors were told to close
@@ -230,6 +232,11 @@ class EvseState:
             cause_detail=self.cause_detail,
             meter_wh=self.meter.wh,
             renegotiate=self.session.renegotiate,
+            evcc_id=self.session.evcc_id,
+            ev=self.session.ev,
+            soc_percent=self.session.soc_percent if self.session.ev is not None else None,
+            remaining_to_full_s=self.session.remaining_to_full_s,
+            profile_max_power_w=min(self.named.values(), default=None),
         )
 
 

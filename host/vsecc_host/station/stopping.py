@@ -48,7 +48,8 @@ def ramp(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> 
 
 def renegotiate(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
     """New parameters: no current until the car starts again; the output stays on while it stays in C/D."""
-    zero(s)
+    if s.session.powered:
+        aim(s, 0.0, 0.0, PowerPhase.CHARGE)  # not POST_CHARGE: from there power electronics know no way back
     s.cable_check = CableCheck.IDLE
     s.session.renegotiate = False
 

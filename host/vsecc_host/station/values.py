@@ -199,3 +199,8 @@ class EvseView:
     cause_detail: str = ""  # who or what exactly, for a person: a fault's name, an EV error code
     meter_wh: float = 0.0  # register of the outlet, since the program started
     renegotiate: bool = False  # somebody wants the car to negotiate again (ISO 15118-2)
+    evcc_id: str = ""  # upper-case hex; empty until a V2G session told it
+    ev: EvParameters | None = None  # newest word of the car of this session
+    soc_percent: int | None = None
+    remaining_to_full_s: int | None = None
+    profile_max_power_w: float | None = None  # tightest bound of a named owner: back end, default profile

@@ -110,7 +110,7 @@ class Verbs:
         outlet = self._station.outlet(body["evse"])
         code, active = body["code"], body.get("active", True)
         power, mcu = self._station.app.evses[outlet.number].power, self._station.mcu
-        of_power = {name.replace("_", "-"): name for name in power.FAULTS}
+        of_power = {name.replace("_", "-"): name for name in power.faults}
         if code in of_power:
             power.inject(of_power[code], active)
         elif code in mcu.FAULTS:

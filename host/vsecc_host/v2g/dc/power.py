@@ -16,7 +16,7 @@ from vsecc_host.station.events import (
 from vsecc_host.station.values import CableCheck, Cause, Isolation, Stop
 from vsecc_host.v2g.dc import times
 from vsecc_host.v2g.dc.guards import stop_cause
-from vsecc_host.v2g.dc.requests import Demand, PreCharge, maybe_number, number
+from vsecc_host.v2g.dc.requests import Demand, Physical, PreCharge, maybe_number, number
 from vsecc_host.v2g.dc.session import DcSession, Refusal, Reply, Situation
 from vsecc_host.v2g.dc.values import Code, Level, Processing, StatusCode
 from vsecc_host.v2g.dialogue import Ending
@@ -136,6 +136,7 @@ def current_demand(req: Demand, session: DcSession, at: Situation) -> Reply:
         max_voltage_v=maybe_number(req.ev_maximum_voltage_limit),
         max_current_a=maybe_number(req.ev_maximum_current_limit),
         max_power_w=maybe_number(req.ev_maximum_power_limit),
+        remaining_to_full_s=_seconds(req.remaining_time_to_full_soc),
     )
     achieved = (
         current_a >= limits.max_current_a,
@@ -143,6 +144,12 @@ def current_demand(req: Demand, session: DcSession, at: Situation) -> Reply:
         voltage_v * current_a >= limits.max_power_w,
     )
     return Reply(session, (target,), achieved=achieved)
+
+
+def _seconds(value: Physical | None) -> int | None:
+    """A time the EV told; a negative one is none."""
+    seconds = maybe_number(value)
+    return int(seconds) if seconds is not None and seconds >= 0 else None
 
 
 def welding_detection(req: object, session: DcSession, at: Situation) -> Reply:

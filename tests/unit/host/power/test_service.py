@@ -52,7 +52,7 @@ async def _session() -> tuple[list[tuple[e.StationEvent, int]], Trace]:
     await _pass(1.0)
     power.inject("over_temperature")
     await _pass(0.3)
-    power.stop()
+    await power.stop()
     count = len(told)
     await _pass(1.0)
     assert len(told) == count
@@ -75,5 +75,5 @@ def test_faults_are_known_by_name():
         with pytest.raises(ValueError, match="no fault"):
             power.inject("nonsense")
 
-    assert "silent" in SimulatedPower.FAULTS
+    assert "silent" in SimulatedPower.faults
     run(story())

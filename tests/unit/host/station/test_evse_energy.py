@@ -75,14 +75,16 @@ def test_every_wait_of_the_cable_check_is_bounded(prepare, after_s, cause):
     assert not only(rig.log, c.SetGrant)[-1].allowed
 
 
-@pytest.mark.parametrize("isolation", [Isolation.VALID, Isolation.WARNING])
-def test_a_good_or_doubtful_isolation_passes(isolation):
-    rig = Rig().to(Phase.CABLE_CHECK)
+@pytest.mark.parametrize(
+    ("isolation", "allowed"), [(Isolation.VALID, False), (Isolation.VALID, True), (Isolation.WARNING, True)]
+)
+def test_a_good_isolation_passes_and_a_doubtful_one_where_allowed(isolation, allowed):
+    rig = Rig(EvseConfig(allow_isolation_warning=allowed)).to(Phase.CABLE_CHECK)
     rig.evse(e.CableCheckDone, isolation=isolation)
     assert (rig.phase, rig.view.cable_check) == (Phase.CABLE_CHECK, CableCheck.PASSED)
 
 
-@pytest.mark.parametrize("isolation", [Isolation.FAULT, Isolation.INVALID])
+@pytest.mark.parametrize("isolation", [Isolation.WARNING, Isolation.FAULT, Isolation.INVALID])
 def test_a_bad_isolation_fails(isolation):
     rig = Rig().to(Phase.CABLE_CHECK)
     rig.evse(e.CableCheckDone, isolation=isolation)

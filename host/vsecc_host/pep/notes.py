@@ -1,0 +1,29 @@
+"""What a person should read in the log: one line per kind of oddity and second, the rest counted."""
+
+from __future__ import annotations
+
+QUIET_S = 1.0
+MAX_KINDS = 64
+
+
+class Notes:
+    """`add` from the machine, `take` from the shell."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+        self._next_at: dict[str, float] = {}
+        self._lines: list[str] = []
+
+    def add(self, what: str, detail: str, now: float) -> None:
+        """Note something; `what` is one of a few fixed texts."""
+        if what not in self.counts and len(self.counts) >= MAX_KINDS:
+            return
+        self.counts[what] = self.counts.get(what, 0) + 1
+        if now >= self._next_at.get(what, now):
+            self._next_at[what] = now + QUIET_S
+            self._lines.append(f"{what}: {detail} (so far {self.counts[what]})" if detail else what)
+
+    def take(self) -> list[str]:
+        """Lines since the last call."""
+        lines, self._lines = self._lines, []
+        return lines
