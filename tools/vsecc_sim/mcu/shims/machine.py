@@ -185,7 +185,9 @@ class _Registers:
     """Memory-mapped registers: the ADC and watchdog scratch registers 0 to 3, both chips' addresses."""
 
     _ADC = (0x4004C000, 0x400A0000)
-    _SCRATCH = (0x4005800C, 0x400D800C)
+    _SCRATCH = (
+        0x4005800C, 0x40058010, 0x40058014, 0x40058018, 0x400D800C, 0x400D8010, 0x400D8014, 0x400D8018
+    )  # fmt: skip
     _WORDS = (chip.W_SCRATCH, chip.W_SCRATCH_MORE, chip.W_SCRATCH_MORE + 1, chip.W_SCRATCH_MORE + 2)
 
     def __getitem__(self, address):
@@ -207,9 +209,10 @@ class _Registers:
                 chip.note(chip.ADC_DIVIDER, 0, value)
 
     def _scratch_index(self, address):
-        for base in self._SCRATCH:
-            if 0 <= address - base < 16:
-                return address - base >> 2
+        """No arithmetic on addresses: they are beyond small integers and would allocate."""
+        for index in range(8):
+            if address == self._SCRATCH[index]:
+                return index & 3
         return -1
 
 
