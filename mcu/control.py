@@ -7,6 +7,7 @@ collector runs at chosen moments only, under power only where the measured time 
 import gc
 from array import array
 
+from mcu.crash import PROGRESS, ROUNDS
 from mcu.ticks import add, diff
 from vsecc_link.messages import CP_A, CP_F, CP_UNKNOWN
 
@@ -29,6 +30,8 @@ _PERIOD_1 = 5
 _PERIOD_2 = 6
 CHORES = bytes((0, 1, 3, 2, 0, 1, 5, 2, 0, 1, 4, 2, 0, 1, 6, 2))
 _ROUND_MASK = 15
+_ROUNDS_MASK = 0x3FFFFFFF
+_STAGE_LINE = 1  # index into crash.STAGES
 # Cycles of the round in which the slow devices are read, and in which a collection is considered.
 _IO_SLOT = 9
 COLLECT_SLOT = 11
@@ -49,7 +52,7 @@ class Control:
         self._hal = hal
         self._safety = safety
         self._io = io_control
-        self._link = link
+        self.link = self._link = link
         self._collect = collect or gc.collect
         self._monitor_1 = safety.guards[0].monitor
         self._monitor_2 = safety.guards[1].monitor
@@ -63,6 +66,8 @@ class Control:
         self.cycle_overruns = 0
         self.collect_max_us = 0
         self.heap_free_kib = 0
+        self.rounds = 0  # of 16 cycles each: how long the program runs
+        self.must_feed = False  # the watchdog was armed before the first session: a program on trial
         link.control = self
 
     def run(self):
@@ -85,19 +90,31 @@ class Control:
         gc.disable()
         self._deadline = self._hal.ticks_us()
 
+    def rehearse(self, cycles):
+        """The control path alone, no host: no relay can close (slots.py)."""
+        self._deadline = self._hal.ticks_us()
+        for _ in range(cycles):
+            self.protect(self._hal.ticks_us())
+            self.wait()
+
     def cycle(self):
         """One period: everything that decides, then everything that talks."""
         hal = self._hal
         link = self._link
         now = hal.ticks_us()
         self._token = 0
+        hal.keep(PROGRESS, self._slot << 8)
         self.protect(now)
         slot = self._slot
+        hal.keep(PROGRESS, slot << 8 | _STAGE_LINE)
+        if not slot:
+            self.rounds = self.rounds + 1 & _ROUNDS_MASK
+            hal.keep(ROUNDS, self.rounds)
         if slot == _IO_SLOT:
             self._io.step()
         if link.step(now):
             self._token |= _LINKED
-        if self._token == _ALL and link.was_up:
+        if self._token == _ALL and (link.was_up or self.must_feed):
             hal.watchdog_feed()
         took = diff(hal.ticks_us(), now)
         if took > self.cycle_max_us:

@@ -2,6 +2,7 @@
 
 import sys
 
+from mcu.crash import Frames, at_start, parts
 from mcu.image import VERSION
 from mcu.ticks import add, diff
 from vsecc_link import messages
@@ -49,7 +50,7 @@ class HostLink:
         self._io = io_control
         self._changes = safety.changes
         self._changes_seen = _NOTHING
-        self._image_sha256 = image_sha256
+        self.image_sha256 = image_sha256
         self._reset_cause = hal.reset_cause()
         self._catalogue_crc = messages.catalogue_crc()  # takes milliseconds: once
         self._grant = CyclicReader(messages.GRANT)
@@ -72,6 +73,8 @@ class HostLink:
             messages.RESET: self._reset,
         }
         self._logs = []
+        self._crash = []  # parts of a report still to be told
+        self.frames = Frames()
         self._start_clocks(hal.ticks_us())
         self._is_behind = False  # bytes, reports or lines are left for the next cycle
         self._forget_reports()
@@ -146,6 +149,12 @@ class HostLink:
         if len(self._logs) < LOGS_MAX:
             self._logs.append((messages.LOG, self._now, level, text[:120]))
 
+    def tell_last_crash(self):
+        """The report of the run before, if it did not end well, goes out with the first session."""
+        report = at_start(self._hal, self._reset_cause)
+        if report:
+            self._crash = parts(report, self._now)
+
     def _hello(self):
         """HELLO in catalogue order; asked for at every handshake."""
         major, minor = messages.PROTOCOL_VERSION
@@ -155,7 +164,7 @@ class HostLink:
             minor,
             self._catalogue_crc,
             TICKS_HZ,
-            self._image_sha256,
+            self.image_sha256,
             VERSION,
             self._hal.board_name,
             interpreter_text(),
@@ -202,6 +211,7 @@ class HostLink:
         self._forget_reports()
 
     def _obey(self, message):
+        self.frames.note(message[0])
         handler = self._handlers.get(message[0])
         problem = handler(message) if handler else "not known here"
         if problem:
@@ -238,9 +248,11 @@ class HostLink:
         if self._unreported:
             self._unreported = False
             self._report_changes()
+        if self._crash and self.link.send(self._crash[0], self._now_ms):
+            self._crash.pop(0)
         if self._logs and self.link.send(self._logs[0], self._now_ms):
             self._logs.pop(0)
-        if self._logs or self._unreported:
+        if self._logs or self._crash or self._unreported:
             self._is_behind = True
 
     def _report_changes(self):
@@ -258,6 +270,7 @@ class HostLink:
     def _send(self, event):
         """A reliable message; a full queue leaves it for the next cycle."""
         if self.link.send(event, self._now_ms):
+            self.frames.note(event[0])
             return True
         self._unreported = True
         return False

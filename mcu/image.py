@@ -30,8 +30,7 @@ def digest(files):
     buffer = bytearray(_CHUNK)
     view = memoryview(buffer)
     for name, path in sorted(files):
-        encoded = name.encode()
-        total.update(_length(len(encoded)) + encoded + _length(os.stat(path)[6]))
+        begin_file(total, name, os.stat(path)[6])
         with open(path, "rb") as stream:
             while True:
                 count = stream.readinto(buffer)
@@ -39,6 +38,12 @@ def digest(files):
                     break
                 total.update(view[:count])
     return total.digest()
+
+
+def begin_file(total, name, size):
+    """What the digest has of a file before its content."""
+    encoded = name.encode()
+    total.update(_length(len(encoded)) + encoded + _length(size))
 
 
 def slot_digest(*modules):

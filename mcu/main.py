@@ -4,7 +4,7 @@ import sys
 
 import mcu
 import vsecc_link
-from mcu import image
+from mcu import crash, image, slots
 from mcu.changes import Changes
 from mcu.control import Control
 from mcu.cp_control import CpMonitor, PilotDriver
@@ -12,7 +12,7 @@ from mcu.host_link import HostLink
 from mcu.io_control import IoControl
 from mcu.safety import PortGuard, Relay, Safety
 
-CAUSE_FATAL = 3  # index into vsecc_link.messages.RESET_NAMES
+CAUSE_FATAL = crash.CAUSE_FATAL
 
 
 def make_safety(hal):
@@ -38,15 +38,32 @@ def make_control(hal, image_sha256=None, collect=None):
 
 def run(hal):
     """Run for ever; whatever escapes the loop drops the relays and restarts the chip."""
+    control = None
     try:
-        make_control(hal).run()
+        control = make_control(hal)
+        control.link.tell_last_crash()
+        control.must_feed = slots.prove(hal, control)
+        slots.announce(image.VERSION, control.link.image_sha256)
+        control.run()
     except (SystemExit, KeyboardInterrupt):  # the simulated reset, and a person at the console
         make_safe(hal)
+        hal.watchdog_relax()
         raise
     except BaseException as error:
         make_safe(hal)
         sys.print_exception(error) if hasattr(sys, "print_exception") else sys.excepthook(*_parts(error))
+        record(hal, control, error)
         hal.reset(CAUSE_FATAL)
+
+
+def record(hal, control, error):
+    """The crash report; nothing in it may keep the chip from its reset."""
+    try:
+        uptime_ms = control.rounds * crash.ROUND_MS if control else 0
+        frames = control.link.frames if control else None
+        crash.save(hal, CAUSE_FATAL, uptime_ms, crash.describe(error, frames))
+    except Exception:  # out of memory, above all
+        pass
 
 
 def make_safe(hal):

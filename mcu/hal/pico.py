@@ -19,6 +19,7 @@ except SyntaxError:  # an interpreter without a native code emitter
     from mcu.hal.plateau import rising_distance, split
 
 WATCHDOG_MS = 150  # rule S4 allows 500
+CONSOLE_WATCHDOG_MS = 8000
 
 # Pilot sampling: 48 MHz / (1 + 239 + 55 / 256), two inputs in turn: 10.009 us a sample. Not exactly 10 us, so
 # that the sampling grid drifts against the pilot and averages of sample counts resolve the duty to 1 us.
@@ -69,6 +70,8 @@ class Hal:
         self._board = board
         self.board_name = board.NAME
         self.uart_baud = board.UART_BAUD
+        scratch = board.CHIP["scratch"]
+        self._kept = [scratch + 4 * index for index in range(4)]
         self.boot_id = int.from_bytes(os.urandom(4), "little")
         self._start_relays(board)
         self._pilot = [PWM(Pin(pin), freq=1000, duty_u16=65535) for pin in board.PILOT_PWM]
@@ -289,6 +292,11 @@ class Hal:
             self._watchdog = WDT(timeout=WATCHDOG_MS)
         self._watchdog.feed()
 
+    def watchdog_relax(self):
+        """The program has ended, outputs safe: an armed watchdog leaves the console some seconds."""
+        if self._watchdog is not None:
+            self._watchdog = WDT(timeout=CONSOLE_WATCHDOG_MS)
+
     def _exchange(self):
         """Shift LEDs and outputs out while the inputs come in."""
         self._flash = self._flash + 1 & 31  # polled every 16 ms or so: 0.3 s on, 0.3 s off
@@ -350,6 +358,14 @@ class Hal:
         if machine_reset_cause() == PWRON_RESET:
             return _CAUSE_POWER_ON
         return _CAUSE_WATCHDOG if machine_reset_cause() == WDT_RESET else _CAUSE_UNKNOWN
+
+    def keep(self, index, value):
+        """Register 1 to 3 that a reset leaves alone; below 2^30."""
+        mem32[self._kept[index]] = value
+
+    def kept(self, index):
+        """What was kept, anything at all after a power-on."""
+        return mem32[self._kept[index]] & 0x3FFFFFFF
 
     def reset(self, cause):
         """Record the cause, park relays and pilots, restart the chip."""

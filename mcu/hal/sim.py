@@ -11,6 +11,7 @@ class Hal:
         self._board = board
         self._rx = b""
         self._driven = [0, 1000, 1000]
+        self._registers = getattr(board, "registers", None) or [0, 0, 0, 0]
         self._has_period = hasattr(board, "pilot_period_us")
         self.board_name = "simulated"
         self.boot_id = board.boot_id()
@@ -79,6 +80,9 @@ class Hal:
         """The first call arms it."""
         self._board.watchdog_feed()
 
+    def watchdog_relax(self):
+        """Simulated boards have no console."""
+
     def digital_inputs(self):
         """Bit 0 = input 1."""
         return self._board.digital_inputs()
@@ -110,6 +114,14 @@ class Hal:
     def reset_cause(self):
         """Index into RESET_NAMES."""
         return self._board.reset_cause()
+
+    def keep(self, index, value):
+        """Register that a reset leaves alone."""
+        self._registers[index] = value
+
+    def kept(self, index):
+        """What was kept."""
+        return self._registers[index]
 
     def reset(self, cause):
         """Restart; does not return."""
