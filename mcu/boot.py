@@ -1,6 +1,6 @@
 """First program after a reset: outputs safe, then the slot to run from. Copied to the device's root."""
 
-# `/slot` names the slot: `b` is settled, `b?` is on trial. A program that has proved itself (slots.py) settles
+# `/slot` names the slot: `b` is settled, `b?` on trial. A program that has proved itself (slots.py) settles
 # its slot and clears the count of starts, which lives in a register that every reset but a power-on keeps.
 # After three starts without that the other slot has its turn, if it is complete. Nothing is written here.
 

@@ -24,6 +24,7 @@ LONG_RUN_MS = 600_000
 _STARTS_MARK = 0x2A5A0000
 _MARK = 0x3FFF0000
 FRAMES = 16
+last_cause = None  # why this run was started: index into RESET_NAMES
 STAGES = ("control path", "inputs and host line")
 
 
@@ -80,15 +81,30 @@ def load(path=PATH):
     """(cause, uptime in ms, text) of the newest report, None without one."""
     try:
         with open(path) as stream:
-            head, text = stream.read(TEXT_MAX + 40).split("\n", 1)
+            return parse(stream.read(TEXT_MAX + 40))
+    except OSError:
+        return None
+
+
+def parse(content):
+    """(cause, uptime in ms, text) of a report's file, None when it is none."""
+    try:
+        head, text = content.split("\n", 1)
         cause, uptime_ms = [int(word) for word in head.split()]
-    except (OSError, ValueError):
+    except ValueError:
         return None
     return cause, uptime_ms, text
 
 
+def ended_well(hal):
+    """A person or tool stopped the program: whatever resets the chip now is no crash."""
+    hal.keep(ROUNDS, 0)
+
+
 def at_start(hal, cause, path=PATH):
     """The report of the run before this one, None when it ended well."""
+    global last_cause
+    last_cause = cause
     uptime_ms = hal.kept(ROUNDS) * ROUND_MS
     progress = hal.kept(PROGRESS)
     hal.keep(ROUNDS, 0)

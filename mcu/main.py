@@ -47,6 +47,7 @@ def run(hal):
         control.run()
     except (SystemExit, KeyboardInterrupt):  # the simulated reset, and a person at the console
         make_safe(hal)
+        crash.ended_well(hal)
         hal.watchdog_relax()
         raise
     except BaseException as error:

@@ -6,6 +6,10 @@ SUMMARY = "the real-time controller: flash, look inside, listen on its line"
 
 # verb -> (module, what --help says in the list)
 VERBS: dict[str, tuple[str, str]] = {
+    "flash": ("vsecc_cli.mcu_flash", "put the program on a device"),
+    "info": ("vsecc_cli.mcu_info", "what a device is and how it fares"),
+    "reset": ("vsecc_cli.mcu_reset", "restart a device"),
+    "rollback": ("vsecc_cli.mcu_rollback", "back to the program in the other slot"),
     "monitor": ("vsecc_cli.mcu_monitor", "the line decoded, live or from a recording"),
     "record": ("vsecc_cli.mcu_record", "the line into pcapng files of bounded size"),
 }

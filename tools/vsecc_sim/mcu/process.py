@@ -130,16 +130,16 @@ class ProcessChip:
     def kill(self) -> None:
         """Ends the process; pins stay as they are."""
         self.until_us = None
+        process, self._process = self._process, None
+        if process:
+            process.kill()
+            process.wait()
         for fd in (self._read_fd, self._write_fd):
             if fd >= 0:
                 os.close(fd)
         self._read_fd = self._write_fd = -1
-        if self._process:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-            if self._usb and not self._soft_reset:
-                self._usb.stopped()
+        if process and self._usb and not self._soft_reset:
+            self._usb.stopped()
 
     def resume(self) -> None:
         """Ends the idle: inputs in, then waits for the firmware's next idle."""
