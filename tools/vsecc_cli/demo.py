@@ -59,6 +59,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="store_true",
         help="the cars come over simulated powerlines, SLAC included (root)",
     )
+    parser.add_argument(
+        "--pecc",
+        nargs="?",
+        const="auto",
+        metavar="VERSION",
+        help="power electronics over a WebSocket, PEP of this version (default: the newest both know)",
+    )
     parser.add_argument("--no-ui", action="store_true", help="terminal only (there is no page yet)")
     parser.add_argument(
         "--trace", metavar="FILE", help="write the trace: .pcapng, .json (for replay) or .svg (picture)"
@@ -91,7 +98,7 @@ async def _demo(args: argparse.Namespace, line: Powerline | None = None) -> int:
     from vsecc_sim.ev.profiles import profile_names
     from vsecc_sim.station import report
     from vsecc_sim.station.census import growth
-    from vsecc_sim.station.options import StationOptions, outlet_urls
+    from vsecc_sim.station.options import PECC_SIMULATOR, StationOptions, outlet_urls
     from vsecc_sim.station.station import SimulatedStation
 
     unknown = set(args.profile.split(",")) - set(profile_names(None))
@@ -105,6 +112,8 @@ async def _demo(args: argparse.Namespace, line: Powerline | None = None) -> int:
         capacity_wh=args.battery,
         tls=args.tls,
         plc=() if line is None else outlet_urls(args.evses),
+        pecc=() if args.pecc is None else (PECC_SIMULATOR,),
+        pep_version=args.pecc,
     )
     progress.say("starting: MCU emulator, host, power electronics, car")
     async with SimulatedStation(options, line=line) as station:

@@ -32,6 +32,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=[],
         help="once per outlet: sim:// or iface://eth1?slac=off",
     )
+    parser.add_argument(
+        "--pecc",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="once per outlet, or one for all: sim:// (inside the host), sim://pep (the PECC simulator over "
+        "a WebSocket) or ws://HOST:PORT/PATH with {evse} for the number",
+    )
+    parser.add_argument(
+        "--pep-version", metavar="V", help="1.2 to 1.8 or auto (default: as the settings say, 1.2)"
+    )
+    parser.add_argument("--pecc-scenario", metavar="FILE", type=Path, help="of the PECC simulator")
     parser.add_argument("--evses", type=int, choices=[1, 2], default=2)
     parser.add_argument("--interpreter", choices=["auto", "micropython", "cpython"], default="auto")
     parser.add_argument(
@@ -68,6 +80,9 @@ async def _serve(args: argparse.Namespace) -> int:
         state_dir=args.state,
         factory=args.factory,
         plc=tuple(args.plc),
+        pecc=tuple(args.pecc),
+        pecc_scenario=args.pecc_scenario,
+        pep_version=args.pep_version,
         tls=args.tls,
         virtual_time=args.virtual_time,
     )

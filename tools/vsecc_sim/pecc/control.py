@@ -33,7 +33,6 @@ class PeccControl(ControlServer):
     """What a person or a script may do to the simulator while it runs."""
 
     def __init__(self, simulator: PeccSimulator) -> None:
-        points = [link.point for link in simulator.links.values()]
         super().__init__(
             BODIES,
             {
@@ -44,7 +43,7 @@ class PeccControl(ControlServer):
                     REQUESTS[body["kind"]], body.get("payload", {})
                 ),
             },
-            {"state": lambda: state_of(points), "report": simulator.report},
+            {"state": lambda: state_of(simulator.points), "report": simulator.report},
         )
         self._simulator = simulator
 

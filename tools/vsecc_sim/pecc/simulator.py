@@ -76,6 +76,11 @@ class PeccSimulator:
         """Charge points by number."""
         return self.server.links
 
+    @property
+    def points(self) -> list[ChargePoint]:
+        """All of them, by number."""
+        return [link.point for link in self.links.values()]
+
     def point(self, number: int) -> ChargePoint:
         """One charge point."""
         return self.links[number].point
@@ -94,7 +99,7 @@ class PeccSimulator:
 
     def report(self) -> dict[str, Any]:
         """Conduct of the SECC so far, and what the outlets did."""
-        return report_of([link.point for link in self.links.values()])
+        return report_of(self.points)
 
     # --- steps -------------------------------------------------------------------------------------------
 

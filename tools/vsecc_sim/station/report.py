@@ -9,6 +9,7 @@ from typing import Any
 
 from vsecc_host.station.faults import is_good_end, sentence
 from vsecc_host.station.values import Cause, EvseView
+from vsecc_sim.pecc.report import state_of
 from vsecc_sim.process_memory import memory_mib
 from vsecc_sim.station.station import SimulatedStation
 from vsecc_sim.trace_view import render_svg
@@ -28,6 +29,7 @@ def state(station: SimulatedStation) -> dict[str, Any]:
             "measured": dict(snapshot.measured),
         },
         "evses": [_evse_state(station, view) for view in snapshot.evses],
+        **({} if station.pecc is None else {"pecc": state_of(station.pecc.points)}),
     }
 
 

@@ -18,13 +18,16 @@ from vsecc_sim.ev.misbehave import Act
 from vsecc_sim.ev.profiles import load_profile
 from vsecc_sim.ev.simulator import EvSimulator
 from vsecc_sim.mcu.service import McuEmulator
+from vsecc_sim.mcu.trace import Entry
+from vsecc_sim.pecc.scenario import Scenario, load_scenario
+from vsecc_sim.pecc.simulator import PeccSimulator
 from vsecc_sim.pki_folder import make_pki
 from vsecc_sim.plant.battery import Battery
 from vsecc_sim.plant.dc_bus import DcBus
 from vsecc_sim.plc.powerline import Powerline
 from vsecc_sim.plc.shell import MediumShell
 from vsecc_sim.station.distant_car import DistantCar
-from vsecc_sim.station.options import Refused, StationOptions
+from vsecc_sim.station.options import PECC_INSIDE, PECC_SIMULATOR, Refused, StationOptions, power_urls
 from vsecc_sim.station.outlet import Outlet
 from vsecc_sim.station.recorder import Recorder
 
@@ -51,6 +54,8 @@ class SimulatedStation:
         self._folder = TemporaryDirectory(prefix="vsecc-")
         self._modems: MediumShell | None = None
         self._changed = dict(settings or {})
+        self.power_urls = power_urls(options.pecc, options.evses)
+        self.pecc: PeccSimulator | None = None  # where an outlet's power electronics are PECC_SIMULATOR
         self.inputs_at_start: dict[str, object] = {}  # emulated inputs driven before the host comes up
         self._plugs = 0
 
@@ -64,6 +69,7 @@ class SimulatedStation:
         self.mcu.drive_inputs(self.inputs_at_start)
         self.settings = self._load_settings()
         buses = {number: DcBus() for number in numbers}
+        await self._start_pecc(buses)
         self.app = App(self.settings, evses=numbers, loads=buses)
         self.outlets = {number: Outlet(number, self.mcu, buses[number]) for number in numbers}
         self.recorder = Recorder(self.app)
@@ -75,6 +81,31 @@ class SimulatedStation:
             await self._close()
             raise
         return self
+
+    async def _start_pecc(self, buses: Mapping[int, DcBus]) -> None:
+        """The PECC simulator: the cars' buses are its loads, the emulated safety relays its supervision."""
+        if PECC_SIMULATOR in self.power_urls.values():
+            scenario = load_scenario(self.options.pecc_scenario) if self.options.pecc_scenario else Scenario()
+            self.pecc = PeccSimulator(scenario, charge_points=len(buses), loads=buses, wired=True)
+            await self.pecc.start()
+            self.mcu.on_change.append(self._wire)
+        for number, url in self.power_urls.items():
+            if self.pecc is not None and url == PECC_SIMULATOR:
+                url = self.pecc.url(number)
+            if url != PECC_INSIDE:
+                self.settings.set_for_run("PowerElectronics", "Type", "Websocket", evse=number)
+                self.settings.set_for_run("PowerElectronics", "Uri", url, evse=number)
+                if self.options.pep_version is not None:
+                    version = self.options.pep_version
+                    self.settings.set_for_run("PowerElectronics", "PepVersion", version, evse=number)
+
+    def _wire(self, entry: Entry) -> None:
+        """REL1 and REL2 are the supervision inputs of the charge points."""
+        relay, _, what = entry.name.partition(".")
+        if self.pecc is not None and what == "closed" and relay.startswith("relay"):
+            number = int(relay.removeprefix("relay"))
+            if number in self.pecc.links:
+                self.pecc.supervise(number, bool(entry.value))
 
     def _load_settings(self) -> Settings:
         options = self.options
@@ -115,6 +146,8 @@ class SimulatedStation:
 
     async def _close(self) -> None:
         await self.app.stop()
+        if self.pecc is not None:
+            await self.pecc.stop()
         await self.mcu.stop()
         self._folder.cleanup()
         if self._modems is not None:

@@ -16,7 +16,8 @@ from vsecc_host.station.values import Phase
 from vsecc_sim.ev.misbehave import parse_act, parse_acts
 from vsecc_sim.ev.profiles import ProfileError
 from vsecc_sim.ev.simulator import EvSimulator, NotPossible
-from vsecc_sim.station.options import Refused
+from vsecc_sim.pecc.faults import FAULTS, Fault, UnknownFault
+from vsecc_sim.station.options import PECC_SIMULATOR, Refused
 from vsecc_sim.station.station import SimulatedStation
 
 Body = dict[str, Any]
@@ -109,6 +110,8 @@ class Verbs:
     def _fault(self, body: Body) -> None:
         outlet = self._station.outlet(body["evse"])
         code, active = body["code"], body.get("active", True)
+        if self._pecc_fault(outlet.number, code, active, body.get("value")):
+            return
         power, mcu = self._station.app.evses[outlet.number].power, self._station.mcu
         of_power = {name.replace("_", "-"): name for name in power.faults}
         if code in of_power:
@@ -123,6 +126,23 @@ class Verbs:
         if not outlet.plugged or not isinstance(outlet.car, EvSimulator):
             raise Refused(f"outlet {outlet.number} has no simulated car")
         return outlet.car
+
+    def _pecc_fault(self, evse: int, code: str, active: bool, value: float | None) -> bool:
+        """True when the outlet's power electronics are the PECC simulator and know this fault."""
+        pecc = self._station.pecc
+        if pecc is None or self._station.power_urls[evse] != PECC_SIMULATOR:
+            return False
+        if code not in FAULTS:
+            if code in self._station.mcu.FAULTS:
+                return False
+            raise Refused(
+                f"no fault {code}; there are {', '.join(sorted([*FAULTS, *self._station.mcu.FAULTS]))}"
+            )
+        try:
+            pecc.inject(evse, Fault(code, active, value))
+        except UnknownFault as error:
+            raise Refused(str(error)) from error
+        return True
 
     def _wish(self, body: Body, verb: str) -> None:
         """Stop; pause, resume or renegotiate, which an ISO 15118-2 car can do."""
