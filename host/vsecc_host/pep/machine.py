@@ -191,7 +191,7 @@ class PepMachine:
             self._concluded(outcome, now)
 
     def _note_fractions(self, message: Message, now: float) -> None:
-        if self._integers and message.kind != Kind.CONFIGURATION and codec.fractions(message):
+        if self._integers and self.configuration is not None and codec.fractions(message):
             self.notes.add("fractions although floatValues is not true", message.kind, now)
 
     def _on_request(self, message: Message, now: float) -> None:
@@ -315,12 +315,16 @@ class PepMachine:
         if self._standby.again(now):
             self._requests.ask(Slot.RESET, {}, now)
         if self._poll_at is not None and now >= self._poll_at:
-            self._ask_configuration(now)
-            polled = self.configuration is None or (
-                self._view is not None and self._view.phase in _IN_SESSION
-            )
-            self._poll_at = now + CONFIGURATION_POLL_S if polled else None
+            self._poll(now)
         self._move(now)
+
+    def _poll(self, now: float) -> None:
+        """Ask for the limits until they are known, and while a session lasts."""
+        in_session = self._view is not None and self._view.phase in _IN_SESSION
+        self._poll_at = None
+        if in_session or self.configuration is None:
+            self._ask_configuration(now)
+            self._poll_at = now + CONFIGURATION_POLL_S
 
     def take(self) -> tuple[list[e.StationEvent], list[Outgoing]]:
         """Events and frames since the last call."""
