@@ -95,6 +95,7 @@ class EvccRun:
 
 PROTOCOLS = {"din": ["DIN_SPEC_70121"], "iso2": ["ISO_15118_2"]}
 ENDINGS = ("stopped successfully", "Communication session terminated")  # DIN; -2 and -20
+GIVES_UP = "maximum number of SDP retry cycles"  # it stays up after that
 
 
 def run_evcc(
@@ -131,18 +132,24 @@ def run_evcc(
                 stderr=subprocess.STDOUT,
                 cwd=folder,
             )
-            finished = _await(process, lambda: any(end in log.read_text(errors="replace") for end in ENDINGS))
+            finished = _await(process, log)
         return read_log(log.read_text(errors="replace"), finished)
 
 
-def _await(process: subprocess.Popen[bytes], done: Callable[[], bool]) -> bool:
+def _await(process: subprocess.Popen[bytes], log: Path) -> bool:
+    """True when the log says that the session came to its end; the process is gone afterwards."""
     end_s = time.monotonic() + SESSION_TIMEOUT_S
-    while time.monotonic() < end_s and process.poll() is None and not done():
+    told = ""
+    while time.monotonic() < end_s and process.poll() is None and not _over(told):
         time.sleep(0.2)
-    finished = done()
+        told = log.read_text(errors="replace")
     process.kill()
     process.wait()
-    return finished
+    return any(end in log.read_text(errors="replace") for end in ENDINGS)
+
+
+def _over(told: str) -> bool:
+    return GIVES_UP in told or any(end in told for end in ENDINGS)
 
 
 def read_log(text: str, finished: bool) -> EvccRun:
@@ -168,8 +175,8 @@ def _seconds(clock: str) -> float:
     return at.hour * 3600 + at.minute * 60 + at.second + at.microsecond / 1e6
 
 
-def environment(interface: str) -> dict[str, str]:
-    """Environment of the package's programs on this interface."""
+def environment(interface: str, protocol: str = "din") -> dict[str, str]:
+    """Environment of the package's programs on this interface; `protocol` is what its SECC offers."""
     return {
         **os.environ,
         "NETWORK_INTERFACE": interface,
@@ -177,18 +184,21 @@ def environment(interface: str) -> dict[str, str]:
         "MESSAGE_LOG_JSON": "False",
         "JAVA_TOOL_OPTIONS": JAVA_OPTIONS,
         "PYTHONHASHSEED": "0",
-        "PROTOCOLS": "DIN_SPEC_70121",
+        "PROTOCOLS": ",".join(PROTOCOLS[protocol]),
         "AUTH_MODES": "EIM",
     }
 
 
 @contextlib.contextmanager
-def secc(python: Path, pair: VethPair) -> Iterator[subprocess.Popen[bytes]]:
+def secc(python: Path, pair: VethPair, protocol: str = "din") -> Iterator[subprocess.Popen[bytes]]:
     """The package's SECC on the station's end of the pair."""
     need_java()
     command = inside(pair.station_namespace, python, "-m", "iso15118.secc.main")
     process = subprocess.Popen(
-        command, env=environment(pair.station_interface), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        env=environment(pair.station_interface, protocol),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     time.sleep(4)  # its JVM and its listener; it offers no sign of being ready
     try:

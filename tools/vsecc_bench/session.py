@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
-from vsecc_bench import ecog
+from vsecc_bench import ecog, session_whole
 from vsecc_bench.peers import PeerUnavailable
 
 Progress = Callable[[str], None]
@@ -26,13 +26,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "session",
         help="whole sessions: answers, memory, loop latency",
-        description="Two cars charge at once at the host (own process); then the EcoG EVCC meets both SECCs.",
+        description="Two cars charge at once at the host (own process); then the EcoG EVCC meets the EcoG "
+        "SECC and ours, in DIN and ISO 15118-2, and the wire shows whose time a whole session takes.",
         epilog="example: vsecc bench session --json",
     )
     parser.add_argument(
         "--profile", default="model-x-plaid", help="how the two cars behave (the Plaid asks fastest)"
     )
     parser.add_argument("--seconds", type=float, default=20.0, help="how long the two cars charge")
+    parser.add_argument("--rounds", type=int, default=1, help="whole sessions per SECC and protocol")
     parser.add_argument("--no-peer", action="store_true", help="only our own figures")
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
@@ -46,8 +48,6 @@ class Figures:
     answers_ms: list[float] = field(default_factory=list)
     memory_mib: float = 0.0
     longest_block_ms: float | None = None
-    session_s: float | None = None
-    note: str = ""
 
     def row(self) -> dict[str, Any]:
         """Figures for the table and for --json."""
@@ -61,33 +61,42 @@ class Figures:
             "max_ms": round(max(times), 3) if times else None,
             "memory_mib": round(self.memory_mib, 1),
             "longest_block_ms": None if self.longest_block_ms is None else round(self.longest_block_ms, 2),
-            "session_s": None if self.session_s is None else round(self.session_s, 2),
-            "note": self.note,
         }
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     progress = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
-    rows = [asyncio.run(_two_cars(args.profile, args.seconds, progress))]
-    if not args.no_peer:
-        rows += _against_peer(progress)
-    table = [figures.row() for figures in rows]
+    table = [asyncio.run(_two_cars(args.profile, args.seconds, progress)).row()]
+    whole, note = ([], "") if args.no_peer else _whole_sessions(args.rounds, progress)
     if args.json:
-        print(json.dumps({"bench": "session", "rows": table}))
-    else:
-        _print(table)
+        print(json.dumps({"bench": "session", "rows": table, "whole": whole, "note": note}))
+        return 0
+    _print(table)
+    if whole:
+        session_whole.show(whole)
+    if note:
+        print(f"EcoG SECC and EVCC not measured: {note}")
     return 0
 
 
+def _whole_sessions(rounds: int, progress: Progress) -> tuple[list[dict[str, Any]], str]:
+    """Rows of both SECCs, or why there are none."""
+    try:
+        found = session_whole.measure(ecog.installed(progress), rounds, progress)
+    except PeerUnavailable as error:
+        return [], str(error)
+    return [whole.row() for whole in found], ""
+
+
 def _print(table: list[dict[str, Any]]) -> None:
-    print(f"{'':<44} {'n':>6} {'median':>8} {'p99':>8} {'max':>8} {'memory':>8} {'block':>8} {'session':>8}")
+    print(f"{'':<44} {'n':>6} {'median':>8} {'p99':>8} {'max':>8} {'memory':>8} {'block':>8}")
     for row in table:
-        names = ("median_ms", "p99_ms", "max_ms", "memory_mib", "longest_block_ms", "session_s")
+        names = ("median_ms", "p99_ms", "max_ms", "memory_mib", "longest_block_ms")
         figures = [row[name] for name in names]
         shown = " ".join(f"{'-' if value is None else value:>8}" for value in figures)
-        print(f"{row['name']:<44} {row['answers']:>6} {shown}  {row['note']}")
-    print("CurrentDemand answers in ms, memory resident in MiB, longest loop block in ms, session in s")
+        print(f"{row['name']:<44} {row['answers']:>6} {shown}")
+    print("CurrentDemand answers in ms, memory resident in MiB, longest loop block in ms")
 
 
 async def _two_cars(profile: str, seconds: float, progress: Progress) -> Figures:
@@ -160,43 +169,3 @@ async def _charge(mcu: Any, addresses: dict[int, str], profile: str, seconds: fl
         car.request_stop()
     results = await asyncio.gather(*tasks)
     return [time_ms for result in results for time_ms in result.answers.get("CurrentDemandRes", [])]
-
-
-def _against_peer(progress: Progress) -> list[Figures]:
-    """The same public EVCC against the EcoG SECC and against ours, over the same kind of veth pair."""
-    try:
-        python = ecog.installed(progress)
-        with ecog.veth_pair() as pair:
-            progress("EcoG EVCC at the EcoG SECC")
-            theirs = _theirs(python, pair)
-            progress("EcoG EVCC at our SECC")
-            ours = _ours(python, pair)
-        return [ours, theirs]
-    except PeerUnavailable as error:
-        return [Figures("EcoG SECC", note=f"not measured: {error}")]
-
-
-def _theirs(python: Path, pair: ecog.VethPair) -> Figures:
-    with ecog.secc(python, pair) as process:
-        measured = ecog.run_evcc(python, pair)
-        memory_mib = ecog.tree_memory_mib(process.pid)
-    return _figures("EcoG SECC, seen by the EcoG EVCC", measured, memory_mib)
-
-
-def _ours(python: Path, pair: ecog.VethPair) -> Figures:
-    from vsecc_bench.own_station import station_in_namespace
-
-    with station_in_namespace(pair) as station:
-        measured = ecog.run_evcc(python, pair)
-        memory_mib = ecog.tree_memory_mib(station.pid)
-    return _figures("vsecc station with emulator, seen by the EcoG EVCC", measured, memory_mib)
-
-
-def _figures(name: str, measured: ecog.EvccRun, memory_mib: float) -> Figures:
-    return Figures(
-        name,
-        measured.answers_ms.get("CurrentDemandRes", []),
-        memory_mib,
-        session_s=measured.session_s,
-        note="" if measured.finished else "session did not finish",
-    )
