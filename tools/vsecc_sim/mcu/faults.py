@@ -89,6 +89,10 @@ def _feedback_stuck(board: Board, fault: Fault) -> None:
     board.relays[fault.target].feedback_stuck = bool(fault.number(0)) if fault.active else None
 
 
+def _pump_stuck(board: Board, fault: Fault) -> None:
+    board.relays[fault.target].set_pump_stuck(fault.active, board.now_us)
+
+
 def _uart_noise(board: Board, fault: Fault) -> None:
     ppm = int(fault.number(1000)) if fault.active else 0
     for noise in (board.uart.noise_to_mcu, board.uart.noise_to_host):
@@ -112,6 +116,13 @@ def _soft_reset(board: Board, fault: Fault) -> None:
         board.soft_reset()
 
 
+def _raise(kind: str) -> Callable[[Board, Fault], None]:
+    def apply(board: Board, fault: Fault) -> None:
+        board.raises = kind if fault.active else ""
+
+    return apply
+
+
 def _supply(board: Board, fault: Fault) -> None:
     board.set_supply(int(fault.number(8000)) if fault.active else SUPPLY_MV)
 
@@ -131,10 +142,13 @@ FAULTS: dict[str, Callable[[Board, Fault], None]] = {
     "relay-no-close": _no_close,
     "relay-slow-release": _slow_release,
     "relay-feedback-stuck": _feedback_stuck,
+    "relay-pump-stuck": _pump_stuck,
     "uart-noise": _uart_noise,
     "uart-cut": _uart_cut,
     "mcu-hang": _hang,
     "mcu-stall": _stall,
     "mcu-soft-reset": _soft_reset,
+    "mcu-exception": _raise("exception"),
+    "mcu-console": _raise("console"),
     "supply": _supply,
 }

@@ -17,13 +17,14 @@ MAGIC = 0x5643
 HEADER = struct.Struct("<HHHHii")
 RECORD = struct.Struct("<BBHi")
 ANSWER = struct.Struct("<24i")
-FLAG_HANG = 1
+FLAG_HANG, FLAG_EXCEPTION, FLAG_CONSOLE = 1, 2, 4
 SHIM_PWRON_RESET, SHIM_WDT_RESET = 1, 3
 # A light that changed within this time is flashing (320 ms on, 320 ms off).
 FLASH_US = 700_000
 _LOW_BANK_PINS = 30
 # Causes that the chip cannot tell apart; its registers are lost.
 _POWER_LOST = (CAUSE_POWER_ON, CAUSE_BROWN_OUT)
+_INTERRUPTIONS = {"": 0, "exception": FLAG_EXCEPTION, "console": FLAG_CONSOLE}
 
 
 class ResetRequested(Exception):
@@ -90,7 +91,8 @@ class ChipPins:
         total, samples = self.sampling.take(board.now_us)
         low, high = self._gpio()
         words = [0] * 24
-        words[0] = FLAG_HANG if board.hung else 0
+        words[0] = FLAG_HANG if board.hung else _INTERRUPTIONS[board.raises]
+        board.raises = ""
         words[1] = board.now_us & TICKS_MASK
         words[2], words[3] = low, high
         for index, machine in self._machines.items():

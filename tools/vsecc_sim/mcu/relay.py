@@ -22,6 +22,7 @@ class Relay:
         self.open_delay_us = OPEN_DELAY_US
         self.no_close = False
         self.feedback_stuck: bool | None = None
+        self.pump_stuck = False
         self.driven = False
         self.machine: StateMachine | None = None
         self._trace = trace
@@ -48,9 +49,20 @@ class Relay:
 
     def pump(self, until_us: int, at_us: int) -> None:
         """The drive pin toggles from now until that time unless told again."""
+        if self.pump_stuck:
+            return
         self._pump_until_us = until_us
         if not self.driven:
             self._drive(True, at_us)
+
+    def set_pump_stuck(self, stuck: bool, at_us: int) -> None:
+        """The PIO machine behind the pin stands still, whatever it is fed; or goes on."""
+        self.sync(at_us)
+        self.pump_stuck = stuck
+        if self.machine is not None:
+            self.machine.set_active(not stuck, at_us)
+        if stuck:
+            self.drop(at_us)
 
     def drop(self, at_us: int) -> None:
         """The drive pin stands still from now on."""

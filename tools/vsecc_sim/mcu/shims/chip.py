@@ -56,6 +56,8 @@ W_ADC_TOTAL = 20
 W_SCRATCH_MORE = 21  # registers 1 to 3
 WORDS = 24
 FLAG_HANG = 1
+FLAG_EXCEPTION = 2
+FLAG_CONSOLE = 4
 
 _HEADER = 16
 _RECORD = "<BBHi"
@@ -159,6 +161,10 @@ def exchange(until):
         _stall(words[W_STALL_US])
     if console_poll is not None:
         console_poll()
+    if words[W_FLAGS] & FLAG_EXCEPTION:
+        raise OSError("injected")
+    if words[W_FLAGS] & FLAG_CONSOLE:
+        raise KeyboardInterrupt
 
 
 def _take_inputs():

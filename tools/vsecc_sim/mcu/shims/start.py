@@ -81,7 +81,11 @@ def main():
     from mcu import main as firmware
     from mcu.hal.pico import Hal
 
-    firmware.run(Hal(table))
+    try:
+        firmware.run(Hal(table))
+    except KeyboardInterrupt:  # the console waits for a person; time goes on
+        while True:
+            chip.sleep_us(1000)
 
 
 main()
