@@ -1,7 +1,7 @@
 """What must hold in every case, judged from the board alone: knows the car and the hosts, not the program.
 
-S1, S2, S3, S4 and S7 in the words of an observer with a voltmeter: a driven relay has a car in C or D and a live
-grant behind it, and no output shows what nobody asked for.
+S1, S2, S3, S4 and S7 in the words of an observer with a voltmeter: a driven relay has a car in C or D and a
+live grant behind it, and no output shows what nobody asked for.
 """
 
 from __future__ import annotations
@@ -85,9 +85,7 @@ class Oracle:
         name, value = entry.name, entry.value
         if name == "relay3.drive" and value:
             self._violate(entry.at_us, "S1", "relay 3 driven")
-        elif name.endswith(".duty") and value not in self.asked_duties:
-            self._violate(entry.at_us, "S7", f"{name} {value}: nobody asked")
-        elif name in self.asked and value not in self.asked[name]:
+        elif value not in (self.asked_duties if name.endswith(".duty") else self.asked.get(name, (value,))):
             self._violate(entry.at_us, "S7", f"{name} {value}: nobody asked")
         elif name in ("relay1.drive", "relay2.drive") and value and not self.has_energy(int(name[5])):
             self._violate(entry.at_us, "S1", f"{name}: closes without a car in C or D")

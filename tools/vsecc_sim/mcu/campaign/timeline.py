@@ -1,4 +1,4 @@
-"""A run drawn as text: a lane per signal, a column per slice of time, then what happened with its exact time."""
+"""A run drawn as text: a lane per signal, a column per slice of time, then each event with its time."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def _lane(name: str, entries: tuple[Entry, ...], first_us: int, step_us: int) ->
 
 
 def _cell(value: object) -> str:
-    """One column of a level: on `#`, off `.`, PWM `=`, steady +12 V `^`, -12 V `v`, a car's state its letter."""
+    """One column: on `#`, off `.`, PWM `=`, steady +12 V `^`, -12 V `v`, a car's state its letter."""
     if value is True:
         return "#"
     if value is False:
