@@ -28,6 +28,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("bench", "exi"): ("vsecc_bench.exi", "EXI codec beside its peers"),
     ("bench", "link"): ("vsecc_bench.link", "MCU link beside its peers"),
     ("bench", "slac"): ("vsecc_bench.slac", "SLAC matching beside pyslac"),
+    ("bench", "trip"): ("vsecc_bench.trip", "pilot leaves C to relay output low"),
     ("bench", "session"): ("vsecc_bench.session", "whole sessions: answers, memory, loop latency"),
 }
 GROUPS = {"mcu": mcu.SUMMARY, "sim": "simulators", "bench": "benchmarks beside their peers"}

@@ -83,6 +83,7 @@ class ProcessChip:
         self._usb = usb
         self._soft_reset: SoftResetRequested | None = None
         self.until_us: int | None = None
+        self._idled = False
 
     @property
     def pid(self) -> int | None:
@@ -149,6 +150,8 @@ class ProcessChip:
     def answer(self) -> None:
         """Hands the inputs of the board's present time over; the firmware computes on."""
         self.until_us = None
+        if self._idled:
+            self._board.stall_us += self._board.cycle_cost_us
         try:
             os.write(self._write_fd, self._pins.answer())
         except OSError:
@@ -201,6 +204,7 @@ class ProcessChip:
             self.until_us = self._board.now_us
             return
         ahead = ((until_ticks - now_ticks + _HALF) & TICKS_MASK) - _HALF
+        self._idled = ahead > 0
         self.until_us = self._chip_time_us(now_ticks) + max(0, ahead)
 
     def _chip_time_us(self, now_ticks: int) -> int:

@@ -52,7 +52,7 @@ class CampaignHost:
             return b""
         if out:
             self.wire.append(out)
-        return out
+        return bytes(out)
 
     def grant(self, now_us: int, now_ms: int) -> None:
         """Says what may be closed, now."""
@@ -78,7 +78,7 @@ class CampaignHost:
         own, peer = self.link.session
         session = peer + int(options.get("session", 0)) & 0xFFFF
         if options.get("handshake"):
-            return frame.build(frame.HANDSHAKE, 0, own, 0, payload)
+            return bytes(frame.build(frame.HANDSHAKE, 0, own, 0, payload))
         if travel == messages.RELIABLE and not {"session", "number", "crc"} & set(options):
             self.link._sender.push(payload)  # takes its place in the session's own numbering
             return b""

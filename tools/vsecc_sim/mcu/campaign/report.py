@@ -11,15 +11,15 @@ _HEAD = """\
 # Fault campaign
 
 Every case is data in `tests/campaign/*.toml`: where it starts, what happens when, what must follow within
-which bound. `python -m vsecc_sim.mcu.campaign` runs them with the program of `mcu/` in exact virtual time; a
-case that fails prints its timeline. Besides its own demands each case is watched by an observer that knows the
-car and the hosts and nothing of the program (`tools/vsecc_sim/mcu/campaign/oracle.py`): a driven relay has a car
-in C or D and a live grant behind it, and no output shows what nobody asked for.
+which bound. `vsecc mcu campaign` runs them with the program of `mcu/` in exact virtual time; a case that
+fails prints its timeline. Besides its own demands each case is watched by an observer that knows the car and
+the hosts and nothing of the program (`tools/vsecc_sim/mcu/campaign/oracle.py`): a driven relay has a car in C
+or D and a live grant behind it, and no output shows what nobody asked for.
 
 `sim` is the program over `hal/sim.py`, `pico` over `hal/pico.py` on the emulated chip (PIO, converter ring,
-watchdog); `M` marks the cases that CI runs on a real MicroPython too. Times count from the stimulus named in the
-case, in milliseconds of emulated time: measured / bound. This page is generated:
-`python -m vsecc_sim.mcu.campaign --long --write`.
+watchdog); `M` marks the cases that CI runs on a real MicroPython too. Times count from the stimulus named in
+the case, in milliseconds of emulated time: measured / bound. This page is generated:
+`vsecc mcu campaign --long --write`.
 """
 
 
