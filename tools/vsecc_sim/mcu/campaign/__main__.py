@@ -34,7 +34,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """0 when every case passed, 1 when one failed, 2 for a case file that is wrong."""
     try:
-        wanted = select(cases.load(args.folder), args.case, args.long)
+        every = cases.load(args.folder)
+        wanted = select(every, args.case, args.long)
     except CaseError as error:
         print(f"campaign: {error}", file=sys.stderr)
         return 2
@@ -51,7 +52,8 @@ def run(args: argparse.Namespace) -> int:
     if not args.json:
         print(f"{len(results)} cases, {len(failed)} failed, {sum(one.took_s for one in results):.1f} s")
     if args.write:
-        PAGE.write_text(report.page(results), encoding="utf-8")
+        before = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+        PAGE.write_text(report.page(every, results, before), encoding="utf-8")
     return 1 if failed or not results else 0
 
 

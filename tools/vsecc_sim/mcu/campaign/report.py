@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from vsecc_sim.mcu.campaign.case import Case
 from vsecc_sim.mcu.campaign.judge import Verdict
 from vsecc_sim.mcu.campaign.run import Result
 
@@ -79,27 +80,27 @@ def main_figures(result: Result) -> str:
     return figure(max(timed, key=lambda one: (one.measured or 0) / (one.bound or 1)))
 
 
-def page(results: list[Result]) -> str:
-    """docs/fault-campaign.md."""
-    groups: dict[str, list[Result]] = {}
-    for result in results:
-        groups.setdefault(result.case.group, []).append(result)
-    marked = sum(result.case.micropython for result in results)
-    out = [_HEAD, f"{len(results)} cases, {marked} of them on MicroPython.", ""]
-    for group, members in groups.items():
-        out += [
-            f"## {group}",
-            "",
-            "| Case | Rules | On | What | Demands and figures |",
-            "|---|---|---|---|---|",
-        ]
-        for result in members:
-            case = result.case
-            chip = case.chip + (" M" if case.micropython else "")
-            demands = "; ".join(_demand(one) for one in result.verdicts if one.what != "no rule broken")
-            out.append(f"| `{case.id}` | {' '.join(case.rules)} | {chip} | {case.title} | {demands} |")
-        out.append("")
-    return "\n".join(out)
+def page(every: list[Case], results: list[Result], before: str) -> str:
+    """docs/fault-campaign.md; a case that was not run now keeps the row it had before."""
+    rows = {line.split("`")[1]: line for line in before.splitlines() if line.startswith("| `")}
+    rows |= {result.case.id: _row(result) for result in results}
+    marked = sum(case.micropython for case in every)
+    out = [_HEAD, f"{len(every)} cases, {marked} of them on MicroPython."]
+    group = ""
+    for case in every:
+        if case.group != group:
+            group = case.group
+            out += ["", f"## {group}", ""]
+            out += ["| Case | Rules | On | What | Demands and figures |", "|---|---|---|---|---|"]
+        out.append(rows.get(case.id, f"| `{case.id}` | not run | | {case.title} | |"))
+    return "\n".join(out) + "\n"
+
+
+def _row(result: Result) -> str:
+    case = result.case
+    chip = case.chip + (" M" if case.micropython else "")
+    demands = "; ".join(_demand(one) for one in result.verdicts if one.what != "no rule broken")
+    return f"| `{case.id}` | {' '.join(case.rules)} | {chip} | {case.title} | {demands} |"
 
 
 def _demand(one: Verdict) -> str:
