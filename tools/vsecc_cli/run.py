@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
 async def _serve(args: argparse.Namespace) -> int:
     from vsecc_host.app import App
+    from vsecc_host.records.uart_tap import open_tap
     from vsecc_host.runtime.loop_watch import LoopWatch
     from vsecc_host.settings.store import Settings
     from vsecc_sim.process_memory import memory_mib
@@ -52,6 +53,7 @@ async def _serve(args: argparse.Namespace) -> int:
     app = App(settings, evses=range(1, args.evses + 1))
     recorder = _recorder(app) if args.report else None
     watch = LoopWatch()
+    tap = await open_tap(app.trace, args.state)
     await app.start()
     watch.start()
     for number, evse in app.evses.items():
@@ -60,6 +62,8 @@ async def _serve(args: argparse.Namespace) -> int:
     print("vsecc is up", flush=True)
     await stopped.wait()
     await app.stop()
+    if tap is not None:
+        await tap.stop()
     if recorder is not None:
         figures = {
             "answers": recorder.answers(),

@@ -26,6 +26,14 @@ BUFFER_MAX_BYTES = 256 * 1024
 _MODE = 0o660  # owner and group
 
 
+async def open_tap(trace: Trace, state_dir: Path | None) -> UartTap | None:
+    """A started tap in the state folder; None without a folder, or when there can be no socket."""
+    if state_dir is None:
+        return None
+    tap = UartTap(trace, state_dir / SOCKET, asyncio.get_running_loop().time)
+    return tap if await tap.start() else None
+
+
 class UartTap:
     """Listens at `path` from `start` to `stop`; costs nothing while nobody reads."""
 

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from vsecc_host.app import App
+from vsecc_host.records.uart_tap import UartTap, open_tap
 from vsecc_host.settings.store import Settings
 from vsecc_host.station.commands import Command
 from vsecc_host.station.events import CableCheckRequested, ChargeStopRequested, StationEvent, V2gSessionEnded
@@ -58,6 +59,7 @@ class SimulatedStation:
         self.pecc: PeccSimulator | None = None  # where an outlet's power electronics are PECC_SIMULATOR
         self.inputs_at_start: dict[str, object] = {}  # emulated inputs driven before the host comes up
         self._plugs = 0
+        self._tap: UartTap | None = None
 
     async def __aenter__(self) -> Self:
         options = self.options
@@ -74,6 +76,7 @@ class SimulatedStation:
         self.outlets = {number: Outlet(number, self.mcu, buses[number]) for number in numbers}
         self.recorder = Recorder(self.app)
         self.app.listen(self._follow_external)
+        self._tap = await open_tap(self.app.trace, options.state_dir)
         try:
             await self.app.start()
             await self._until(self._ready, START_TIMEOUT_S, "the MCU emulator does not answer")
@@ -148,6 +151,8 @@ class SimulatedStation:
         await self.app.stop()
         if self.pecc is not None:
             await self.pecc.stop()
+        if self._tap is not None:
+            await self._tap.stop()
         await self.mcu.stop()
         self._folder.cleanup()
         if self._modems is not None:
