@@ -1,4 +1,4 @@
-"""Faults of the PECC in every phase of a session: the whole station in virtual time, PEP over real sockets."""
+"""Faults of the PECC in every phase of a session: a whole station in virtual time, PEP over sockets."""
 
 from __future__ import annotations
 

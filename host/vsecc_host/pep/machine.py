@@ -28,7 +28,7 @@ from vsecc_host.pep.requests import Ask, Outcome, Requests, Slot, Verdict, conta
 from vsecc_host.pep.session_info import SessionInfo
 from vsecc_host.pep.standby import StandbyWatch
 from vsecc_host.pep.status import CableCheckWatch, Status, isolation_of
-from vsecc_host.pep.times import CONFIGURATION_POLL_S, STATUS_WATCHDOG_S
+from vsecc_host.pep.times import CONFIGURATION_POLL_S, REQUEST_TIMEOUT_S, STATUS_WATCHDOG_S
 from vsecc_host.pep.versions import DEFAULT_VERSION, Feature, PepVersion
 from vsecc_host.station import commands as c
 from vsecc_host.station import events as e
@@ -285,7 +285,14 @@ class PepMachine:
             self._check = None
         inoperative = outcome.category is ErrorCategory.INOPERATIVE
         if ask.energising or (ask.slot is Slot.TARGET and not inoperative):
+            self._yield_to_station(now)
             self._lose(Cause.POWER_INOPERATIVE if inoperative else Cause.POWER_REFUSED, outcome.text(), now)
+
+    def _yield_to_station(self, now: float) -> None:
+        """What the station does about a failure goes first: the limits can wait for the next poll."""
+        self._requests.drop(Slot.CONFIGURATION)
+        if self._poll_at is not None:
+            self._poll_at = max(self._poll_at, now + REQUEST_TIMEOUT_S)
 
     def _lose(self, cause: Cause, detail: str, now: float) -> None:
         self._events.append(e.PowerLost(at=now, evse_id=self.evse_id, cause=cause, detail=detail))

@@ -131,6 +131,20 @@ def test_discharge_limits_are_kept() -> None:
     assert older.discharge is None
 
 
+def test_a_poll_of_the_limits_never_delays_the_zero_after_a_failed_target() -> None:
+    line = Line().ready()
+    line.update(cp_state=CpState.C, phase=Phase.CHARGING)
+    for step in range(400):  # the limits are polled between the targets
+        if step % 40 == 0:
+            line.target(400.0, 100.0)
+        line.status(contactorsStatus="closed").wait(0.01)
+        if any(isinstance(event, e.PowerLost) for event in line.events):
+            break
+    line.forget().target(0.0, 0.0, PowerPhase.POST_CHARGE)
+    assert line.pending["kind"] == "targetValues"
+    assert line.pending["payload"]["chargingState"] == "postCharge"
+
+
 @pytest.mark.parametrize(
     "change",
     [
