@@ -82,6 +82,7 @@ class LineDecoder:
         self._offered: dict[str, int | None] = {HOST: None, MCU: None}
         self._strangers: dict[str, tuple[int, int]] = {}  # sender -> session, how often in a row
         self._records: list[Record] = []
+        self._catalogue_crc = catalogue.catalogue_crc()
 
     def receive(self, chunk: Chunk) -> None:
         """Bytes of one end; what became due before them is told first."""
@@ -199,6 +200,11 @@ class LineDecoder:
         """Each end learns here which session number the other wants to see."""
         if message is None:
             return
+        if message[0] in (catalogue.HELLO, catalogue.HELLO_REQUEST) and message[3] != self._catalogue_crc:
+            text = f"the {sender} has catalogue {message[3]:08x}, this program {self._catalogue_crc:08x}: "
+            self._records.append(
+                NoteRecord(at_s=piece.at_s, text=text + "do not believe what fields are called")
+            )
         if message[0] == catalogue.HELLO_REQUEST:
             self._offered[MCU] = piece.number & 0xFFFF
         elif message[0] == catalogue.HELLO:
