@@ -7,8 +7,8 @@
 from machine import Pin
 
 # The same pins on every board (boards/common.py), written out because nothing may run before they are silent:
-# relay pumps, pilots (low is steady -12 V, state F), locks.
-for _number in (6, 7, 8, 0, 2, 4, 5):
+# relay pumps, pilots (low is steady -12 V, state F), locks, reset of the expanders (outputs off).
+for _number in (6, 7, 8, 0, 2, 4, 5, 1):
     Pin(_number, Pin.OUT, value=0)
 
 import os  # noqa: E402

@@ -32,9 +32,9 @@ CHORES = bytes((0, 1, 3, 2, 0, 1, 5, 2, 0, 1, 4, 2, 0, 1, 6, 2))
 _ROUND_MASK = 15
 _ROUNDS_MASK = 0x3FFFFFFF
 _STAGE_LINE = 1  # index into crash.STAGES
-# Cycles of the round in which the slow devices are read, and in which a collection is considered.
-_IO_SLOT = 9
-COLLECT_SLOT = 11
+# Every other cycle serves one slow part; one cycle of the round considers a collection.
+_IO_ODD = 1
+COLLECT_SLOT = 12
 
 # One bit per duty of a cycle; the watchdog is fed only when all are set (rule S4).
 _PILOT_1 = 1
@@ -110,8 +110,8 @@ class Control:
         if not slot:
             self.rounds = self.rounds + 1 & _ROUNDS_MASK
             hal.keep(ROUNDS, self.rounds)
-        if slot == _IO_SLOT:
-            self._io.step()
+        if slot & _IO_ODD:
+            self._io.step(slot >> 1, now)
         if link.step(now):
             self._token |= _LINKED
         if self._token == _ALL and (link.was_up or self.must_feed):

@@ -4,6 +4,7 @@ import sys
 
 from mcu.crash import Frames, at_start, parts
 from mcu.image import VERSION
+from mcu.temperatures import SENSORS
 from mcu.ticks import add, diff
 from vsecc_link import messages
 from vsecc_link import ticks as milliseconds
@@ -18,6 +19,7 @@ except (ImportError, AttributeError, SyntaxError):  # CPython, or no native code
 
 STATUS_EVERY_US = 20_000
 TELEMETRY_EVERY_US = 200_000
+TEMPERATURES_AFTER_US = 100_000  # half way between two TELEMETRY
 LINK_TICK_EVERY_US = 4_000
 RESET_DELAY_US = 20_000  # lets the acknowledgement out
 TICKS_HZ = 1_000_000
@@ -64,6 +66,7 @@ class HostLink:
         self._pending = b""
         self._status = CyclicFrame(messages.STATUS)
         self._telemetry = CyclicFrame(messages.TELEMETRY)
+        self._temperatures = CyclicFrame(messages.TEMPERATURES)
         self._handlers = {
             messages.SET_PILOT: self._set_pilot,
             messages.CLEAR_FAULTS: self._clear_faults,
@@ -75,6 +78,7 @@ class HostLink:
         self._logs = []
         self._crash = []  # parts of a report still to be told
         self.frames = Frames()
+        io_control.log = self.log
         self._start_clocks(hal.ticks_us())
         self._is_behind = False  # bytes, reports or lines are left for the next cycle
         self._forget_reports()
@@ -84,6 +88,7 @@ class HostLink:
         self._now_ms = 0
         self._rest_us = 0
         self._tick_at = self._status_at = self._telemetry_at = now
+        self._temperatures_at = add(now, TEMPERATURES_AFTER_US)
         self._reset_at = None
         self._grants_taken = 0
         self._grant_stamp = 0
@@ -96,6 +101,9 @@ class HostLink:
         self._states = [_NOTHING, _NOTHING]
         self._faults = [0, 0]
         self._relays = [_NOTHING, _NOTHING, _NOTHING]
+        self._locks = [_NOTHING, _NOTHING]
+        self._device_faults = 0
+        self._overloads = 0
 
     def step(self, now):
         """Read, obey, report, write; never waits. True when all of it ran."""
@@ -209,6 +217,7 @@ class HostLink:
         self.was_up = True
         self._grants_taken = self._grant.count
         self._forget_reports()
+        self._io.tell_dip()
 
     def _obey(self, message):
         self.frames.note(message[0])
@@ -228,7 +237,7 @@ class HostLink:
         self._io.set_outputs(message[1], message[2])
 
     def _set_lock(self, message):
-        return self._io.set_lock(message[1], message[2])
+        return self._io.set_lock(message[1], message[2], self._now)
 
     def _set_led(self, message):
         self._io.set_led(message[1], message[2])
@@ -266,6 +275,7 @@ class HostLink:
             relay = self._safety.relays[index]
             if self._relays[index] != relay.reason << 1 | relay.closed:
                 self._report_relay(index, relay)
+        self._report_device()
 
     def _send(self, event):
         """A reliable message; a full queue leaves it for the next cycle."""
@@ -297,6 +307,28 @@ class HostLink:
         if self._send(event):
             self._relays[index] = relay.reason << 1 | relay.closed
 
+    def _report_device(self):
+        """Locks, button, outputs and what is wrong with the board."""
+        io = self._io
+        for index in range(2):
+            lock = io.locks[index]
+            if lock.state != self._locks[index]:
+                if self._send((messages.LOCK_STATE, lock.changed_ticks, index + 1, lock.state)):
+                    self._locks[index] = lock.state
+        while io.button.events and self._send((messages.BUTTON,) + io.button.events[0]):
+            io.button.events.pop(0)
+        if io.output_overloads != self._overloads:
+            if self._send((messages.OUTPUT_OVERLOAD, self._now, io.output_overloads)):
+                self._overloads = io.output_overloads
+        changed = io.device_faults.mask ^ self._device_faults
+        fault = 0
+        while changed >> fault:
+            if changed >> fault & 1:
+                present = io.device_faults.mask >> fault & 1 == 1
+                if self._send((messages.DEVICE_FAULT, io.device_faults.ticks, fault, present)):
+                    self._device_faults ^= 1 << fault
+            fault += 1
+
     def _send_cyclic(self, now):
         if diff(now, self._status_at) >= 0:
             self._status_at = add(now, STATUS_EVERY_US)
@@ -306,6 +338,10 @@ class HostLink:
             self._telemetry_at = add(now, TELEMETRY_EVERY_US)
             self._fill_telemetry(now)
             self._stamp(self._telemetry)
+        elif diff(now, self._temperatures_at) >= 0:
+            self._temperatures_at = add(now, TELEMETRY_EVERY_US)
+            self._fill_temperatures(now)
+            self._stamp(self._temperatures)
 
     def _stamp(self, cyclic):
         buffer = self.link.stamp(cyclic, self._now_ms)
@@ -348,7 +384,7 @@ class HostLink:
         control, io, link = self.control, self._io, self.link
         values[0] = now
         values[1] = io.digital_inputs
-        values[2] = self._hal.dip_switches()
+        values[2] = io.dip_switches
         values[3] = io.supply_mv
         values[4] = io.analog_mv[0]
         values[5] = io.analog_mv[1]
@@ -360,3 +396,23 @@ class HostLink:
         values[11] = link.parser.bad & _U16
         values[12] = (link.refused + self.refused) & _U16
         values[13] = link.repeats & _U16
+        values[14] = io.outputs
+        values[15] = io.output_overloads
+        values[16] = io.cc1_mv[0]
+        values[17] = io.cc1_mv[1]
+        values[18] = io.locks[0].state
+        values[19] = io.locks[1].state
+        values[20] = io.locks[0].ohm
+        values[21] = io.locks[1].ohm
+        values[22] = io.button.held_ms
+        values[23] = io.device_faults.mask
+
+    def _fill_temperatures(self, now):
+        """Catalogue order of TEMPERATURES."""
+        values, inputs = self._temperatures.values, self._io.temperatures
+        values[0] = now
+        for index in range(SENSORS):
+            values[1 + index] = inputs.resistance_mohm[index]
+        values[10] = inputs.open
+        values[11] = inputs.short
+        values[12] = inputs.valid

@@ -68,11 +68,12 @@ def record(hal, control, error):
 
 
 def make_safe(hal):
-    """Relays open, pilots steady -12 V (rule S4)."""
+    """Relays open, pilots steady -12 V, lock motors off (rule S4)."""
     for relay in (1, 2, 3):
         hal.relay_drop(relay)
     for port in (1, 2):
         hal.pilot_drive(port, 0)
+        hal.lock_drive(port, 0)
 
 
 def _parts(error):

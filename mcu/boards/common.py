@@ -17,20 +17,34 @@ UART_BAUD = 921600
 
 # DIP to ground when ON, pull-up: a broken wire reads as OFF, which leaves the supervision on.
 DIP = (14, 15, 22, 3)
+# Enable inputs of the lock bridges, on the slice a soft reset stops; silent also where no lock is fitted.
 LOCK = (4, 5)
 
-# One SPI bus: MCP3208 converter; 24 outputs (74HC595) with 8 inputs (74HC165 behind a tri-state buffer)
-# that latch on the rising edge of their select.
+# One SPI bus in mode 3, MISO with a pull-up: a chip that does not answer reads as ones.
 SPI_ID = 0
 SPI_SCK = 18
 SPI_MOSI = 19
 SPI_MISO = 16
 SPI_HZ = 1_000_000
+
+# MCP3208 with a reference of 3.000 V.
 CONVERTER_SELECT = 17
-EXPANDER_SELECT = 20
 CONVERTER_PROXIMITY = (0, 1)
 CONVERTER_ANALOG = (2, 3)
 CONVERTER_SUPPLY = 4
+CONVERTER_CC1 = (5, 6)  # AC, DC
+CONVERTER_REFERENCE = 7  # a second, independent reference
+
+# MCP23S17 chips share one select by address. Their reset has a pull-down: while the MCU does not drive it,
+# after any reset of it, every digital output is off.
+EXPANDER_SELECT = 20
+EXPANDER_RESET = 1
+EXPANDER_OUTPUTS = 0  # GPA0..GPB7 = OUT1..OUT16
+EXPANDER_OVERLOAD = 1  # diagnosis of OUT1..OUT16, low: overloaded; None: not fitted
+EXPANDER_INPUTS = 2  # GPA = DIN1..DIN8; GPB = LEDs, two bits each: green, red
+
+# Button to ground, pull-up.
+BUTTON = 21
 
 # Full scale (code 4096) of each divider in mV; the pilot's spans -15 V to +15 V.
 PILOT_ZERO_MV = -15000
@@ -38,6 +52,23 @@ PILOT_SPAN_MV = 30000
 PROXIMITY_SPAN_MV = 6000
 ANALOG_SPAN_MV = 11000
 SUPPLY_SPAN_MV = 36000
+CC1_SPAN_MV = 15000
+REFERENCE_SPAN_MV = 3000
+REFERENCE_MV = 2500
+
+# What only the reference board has; None: not fitted.
+LOCK_DIRECTION = None
+LOCK_FAULT = None
+LOCK_CONVERTER_SELECT = None
+LOCK_FEEDBACK = None
+LOCK_PULL_UP_OHM = 4700
+LOCK_MODE_MV = 24_000
+TEMPERATURE_SELECT = None
+TEMPERATURE_INPUTS = None
+TEMPERATURE_REFERENCE = None
+TEMPERATURE_REFERENCE_MOHM = 1_000_000
+
+CALIBRATION_FILE = "/calibration"
 
 # Registers that have no name in the documented modules; offsets within a block are equal on both chips.
 RP2040 = {"adc_base": 0x4004C000, "adc_dreq": 36, "scratch": 0x4005800C}

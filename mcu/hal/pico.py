@@ -11,7 +11,15 @@ from machine import ADC, PWM, PWRON_RESET, SPI, UART, WDT, WDT_RESET, Pin, mem32
 from machine import reset as machine_reset
 from machine import reset_cause as machine_reset_cause
 
+from mcu import calibration
+from mcu.calibration import PILOTS
+from mcu.drivers.ad7124 import Ad7124
+from mcu.drivers.lock_bridge import PWM_HZ as LOCK_PWM_HZ
+from mcu.drivers.lock_bridge import LockBridge, NoLock
+from mcu.drivers.mcp3208 import Mcp3208
+from mcu.drivers.terminals import Terminals
 from mcu.hal import pump
+from vsecc_link.messages import DEVICE_CALIBRATION, DEVICE_CONVERTER, DEVICE_EXPANDER, DEVICE_TEMPERATURE
 
 try:
     from mcu.hal.plateau_viper import rising_distance, split
@@ -58,8 +66,14 @@ _CAUSE_POWER_ON = 0
 _CAUSE_WATCHDOG = 1
 _CAUSE_UNKNOWN = 5
 
-_LED_BITS = (0, 1, 1, 2, 2)  # per pattern: 1 green, 2 red
-_LED_FLASHING = (False, True, False, True, False)
+# Names of the quantities in the calibration file.
+_PROXIMITY = ("pp1", "pp2")
+_CC1 = ("cc1ac", "cc1dc")
+_ANALOG = ("a1", "a2")
+
+_CONVERTER_FAULT = 1 << DEVICE_CONVERTER
+_TEMPERATURE_FAULT = 1 << DEVICE_TEMPERATURE
+_EXPANDER_FAULT = 1 << DEVICE_EXPANDER
 
 
 class Hal:
@@ -74,6 +88,8 @@ class Hal:
         self._kept = [scratch + 4 * index for index in range(4)]
         self.boot_id = int.from_bytes(os.urandom(4), "little")
         self._start_relays(board)
+        self._calibration, self.calibration_problem = calibration.load(board)
+        self._uncalibrated = 1 << DEVICE_CALIBRATION if self.calibration_problem else 0
         self._pilot = [PWM(Pin(pin), freq=1000, duty_u16=65535) for pin in board.PILOT_PWM]
         self._start_sampling(board)
         self._start_slow_inputs(board)
@@ -108,10 +124,9 @@ class Hal:
         """ADC free-running over both pilots into a ring, by two DMA channels that chain to each other."""
         for pin in board.PILOT_ADC:
             ADC(Pin(pin))
-        span, zero = board.PILOT_SPAN_MV, board.PILOT_ZERO_MV
-        self._span_mv = span
-        self._zero_mv = zero
-        self._threshold = (_THRESHOLD_MV - zero) * 4096 // span
+        self._zero_mv = [self._calibration[name][0] for name in PILOTS]
+        self._span_mv = [self._calibration[name][1] for name in PILOTS]
+        self._threshold = [(_THRESHOLD_MV - self._zero_mv[n]) * 4096 // self._span_mv[n] for n in (0, 1)]
         size = 1 << _RING_BITS
         storage = bytearray(2 * size)
         offset = -uctypes.addressof(storage) & (size - 1)
@@ -151,23 +166,57 @@ class Hal:
 
     def _start_slow_inputs(self, board):
         self._dip = [Pin(pin, Pin.IN, Pin.PULL_UP) for pin in board.DIP]
-        self._lock = [Pin(pin, Pin.OUT, value=0) for pin in board.LOCK]
-        self._converter = Pin(board.CONVERTER_SELECT, Pin.OUT, value=1)
-        self._expander = Pin(board.EXPANDER_SELECT, Pin.OUT, value=1)
+        self._button = Pin(board.BUTTON, Pin.IN, Pin.PULL_UP)
         self._spi = SPI(
             board.SPI_ID,
             baudrate=board.SPI_HZ,
-            polarity=0,
-            phase=0,
+            polarity=1,
+            phase=1,
             sck=Pin(board.SPI_SCK),
             mosi=Pin(board.SPI_MOSI),
-            miso=Pin(board.SPI_MISO),
+            miso=Pin(board.SPI_MISO, Pin.IN, Pin.PULL_UP),
         )
-        self._spi_out = bytearray(3)
-        self._spi_in = bytearray(3)
-        self._outputs = 0
-        self._leds = [0, 0, 0, 0]
-        self._flash = 0
+        self._converter = Mcp3208(self._spi, self._select(board.CONVERTER_SELECT))
+        self._terminals = Terminals(board, self._spi, self._select(board.EXPANDER_SELECT))
+        self._start_temperatures(board)
+        self._start_locks(board)
+        self._supply_mv = 0
+
+    @staticmethod
+    def _select(pin):
+        return Pin(pin, Pin.OUT, value=1)
+
+    def _start_temperatures(self, board):
+        self._temperatures = None
+        if board.TEMPERATURE_SELECT is not None:
+            self._temperatures = Ad7124(
+                self._spi,
+                self._select(board.TEMPERATURE_SELECT),
+                board.TEMPERATURE_INPUTS,
+                board.TEMPERATURE_REFERENCE,
+                self._calibration["reference"],
+            )
+
+    def _start_locks(self, board):
+        self._lock_converter = None
+        if board.LOCK_DIRECTION is None:
+            for pin in board.LOCK:
+                Pin(pin, Pin.OUT, value=0)
+            self._locks = [NoLock(), NoLock()]
+            return
+        self._lock_converter = Mcp3208(self._spi, self._select(board.LOCK_CONVERTER_SELECT))
+        self._locks = [
+            LockBridge(
+                PWM(Pin(board.LOCK[index]), freq=LOCK_PWM_HZ, duty_u16=0),
+                Pin(board.LOCK_DIRECTION[index], Pin.OUT, value=0),
+                Pin(board.LOCK_FAULT[index], Pin.IN, Pin.PULL_UP),
+                self._lock_converter,
+                board.LOCK_FEEDBACK[index],
+                board.LOCK_PULL_UP_OHM,
+                board.LOCK_MODE_MV,
+            )
+            for index in (0, 1)
+        ]
 
     def ticks_us(self):
         """Wraps at 2^30."""
@@ -204,14 +253,15 @@ class Hal:
         self._written[index] = written
         end = ((written - 1 - index) >> 1) * 4 + 2 * index + 4
         parts = self._split
-        split(self._ring, end, _RING_MASK, _PERIOD_SAMPLES, self._threshold, parts)  # type: ignore[arg-type]
+        threshold, span, zero = self._threshold[index], self._span_mv[index], self._zero_mv[index]
+        split(self._ring, end, _RING_MASK, _PERIOD_SAMPLES, threshold, parts)  # type: ignore[arg-type]
         averaged = parts[4]
         if averaged:
-            out[0] = (parts[0] * 8 // averaged * self._span_mv >> 15) + self._zero_mv
+            out[0] = (parts[0] * 8 // averaged * span >> 15) + zero
             out[2] = parts[2]
         averaged = parts[5]
         if averaged:
-            out[1] = (parts[1] * 8 // averaged * self._span_mv >> 15) + self._zero_mv
+            out[1] = (parts[1] * 8 // averaged * span >> 15) + zero
             out[3] = parts[3]
 
     def pilot_period_us(self, port):
@@ -219,24 +269,33 @@ class Hal:
         index = port - 1
         written = self._samples_written()
         end = ((written - 1 - index) >> 1) * 4 + 2 * index + 4
-        ring, threshold = self._ring, self._threshold
+        ring, threshold = self._ring, self._threshold[index]
         distance = rising_distance(ring, end, _RING_MASK, _SEARCH_SAMPLES, threshold)  # type: ignore[arg-type]
         return distance * _SAMPLE_NS // 1000
 
-    def _convert(self, channel, span_mv):
-        """One reading of the MCP3208 in mV; a silent or stuck bus reads as either end of the scale."""
-        out = self._spi_out
-        out[0] = 6 | channel >> 2
-        out[1] = (channel & 3) << 6
-        out[2] = 0
-        self._converter(0)
-        self._spi.write_readinto(out, self._spi_in)
-        self._converter(1)
-        return ((self._spi_in[1] & 15) << 8 | self._spi_in[2]) * span_mv >> 12
+    def _convert(self, name, channel, span_mv):
+        """One calibrated reading in mV; 0 from a converter that does not answer, which permits nothing."""
+        code = self._converter.read(channel)
+        if code < 0:
+            return 0
+        gain, offset = self._calibration[name]
+        return max(0, ((code * span_mv >> 12) * gain >> 14) + offset)
 
     def proximity_mv(self, port):
         """PP pin in mV."""
-        return self._convert(self._board.CONVERTER_PROXIMITY[port - 1], self._board.PROXIMITY_SPAN_MV)
+        board = self._board
+        return self._convert(
+            _PROXIMITY[port - 1], board.CONVERTER_PROXIMITY[port - 1], board.PROXIMITY_SPAN_MV
+        )
+
+    def cc1_mv(self, kind):
+        """GB/T CC1 pin in mV; 0 AC, 1 DC."""
+        return self._convert(_CC1[kind], self._board.CONVERTER_CC1[kind], self._board.CC1_SPAN_MV)
+
+    def reference_mv(self):
+        """The independent reference in mV; not calibrated, it is what the converter is compared with."""
+        code = self._converter.read(self._board.CONVERTER_REFERENCE)
+        return code * self._board.REFERENCE_SPAN_MV >> 12 if code > 0 else 0
 
     def relay_feed(self, relay):
         """Keep the pump of this relay running for 19.1 ms from now."""
@@ -297,27 +356,9 @@ class Hal:
         if self._watchdog is not None:
             self._watchdog = WDT(timeout=CONSOLE_WATCHDOG_MS)
 
-    def _exchange(self):
-        """Shift LEDs and outputs out while the inputs come in."""
-        self._flash = self._flash + 1 & 31  # polled every 16 ms or so: 0.3 s on, 0.3 s off
-        flash_on = self._flash & 16
-        lights = 0
-        for index in range(4):
-            pattern = self._leds[index]
-            if flash_on or not _LED_FLASHING[pattern]:
-                lights |= _LED_BITS[pattern] << 2 * index
-        out = self._spi_out
-        out[0] = lights
-        out[1] = self._outputs >> 8
-        out[2] = self._outputs & 255
-        self._expander(0)
-        self._spi.write_readinto(out, self._spi_in)
-        self._expander(1)
-        return self._spi_in[0]
-
     def digital_inputs(self):
-        """Bit 0 = input 1; refreshes LEDs and outputs on the way."""
-        return self._exchange()
+        """Bit 0 = input 1, 0 while they cannot be read; refreshes the LEDs on the way."""
+        return self._terminals.digital_inputs(time.ticks_us())
 
     def dip_switches(self):
         """Bit 0 = switch 1; ON pulls to ground."""
@@ -327,26 +368,67 @@ class Hal:
                 bits |= 1 << index
         return bits
 
+    def button_pressed(self):
+        """Factory-reset button; pressed pulls to ground."""
+        return not self._button.value()
+
     def digital_outputs(self, values):
         """Bit 0 = output 1."""
-        self._outputs = values & 0xFFFF
-        self._exchange()
+        self._terminals.write_outputs(values)
+
+    def output_overloads(self):
+        """Bit 0 = output 1: its driver is too hot."""
+        return self._terminals.output_overloads()
 
     def led(self, index, pattern):
-        """Shown with the next exchange of the expander."""
-        self._leds[index] = pattern
+        """Shown with the next reading of the inputs."""
+        self._terminals.leds[index] = pattern
 
-    def lock(self, port, locked):
-        """Level to the lock driver."""
-        self._lock[port - 1].value(1 if locked else 0)
+    def lock_drive(self, port, direction):
+        """Lock motor: 1 towards locked, -1 towards unlocked, 0 off."""
+        self._locks[port - 1].drive(direction, self._supply_mv)
+
+    def lock_ohm(self, port):
+        """Feedback of the lock, 65535 when open; -1: no lock here."""
+        return self._locks[port - 1].feedback_ohm()
+
+    def lock_overload(self, port):
+        """True while the motor bridge reports a fault."""
+        return self._locks[port - 1].overloaded()
+
+    def temperature_step(self):
+        """Go on with the temperatures: number of an input with a new reading, else 0."""
+        return self._temperatures.step() if self._temperatures else 0
+
+    def resistance_mohm(self, sensor):
+        """Newest reading of temperature input 1 to 9."""
+        return self._temperatures.resistance_mohm[sensor] if self._temperatures else 0
+
+    def supervise(self):
+        """Look after one expander."""
+        self._terminals.supervise()
+
+    def chip_faults(self):
+        """Mask of DEVICE_* bits: chips that do not answer, and no calibration."""
+        faults = self._uncalibrated
+        if self._converter.dead or self._lock_converter and self._lock_converter.dead:
+            faults |= _CONVERTER_FAULT
+        if self._temperatures and self._temperatures.dead:
+            faults |= _TEMPERATURE_FAULT
+        if self._terminals.dead:
+            faults |= _EXPANDER_FAULT
+        return faults
 
     def supply_mv(self):
         """Supply of the device in mV."""
-        return self._convert(self._board.CONVERTER_SUPPLY, self._board.SUPPLY_SPAN_MV)
+        self._supply_mv = self._convert("supply", self._board.CONVERTER_SUPPLY, self._board.SUPPLY_SPAN_MV)
+        return self._supply_mv
 
     def analog_mv(self, index):
         """0-10 V input in mV."""
-        return self._convert(self._board.CONVERTER_ANALOG[index - 1], self._board.ANALOG_SPAN_MV)
+        return self._convert(
+            _ANALOG[index - 1], self._board.CONVERTER_ANALOG[index - 1], self._board.ANALOG_SPAN_MV
+        )
 
     def reset_cause(self):
         """What was recorded before the reset, else what the chip knows; the record is used up."""
@@ -373,6 +455,7 @@ class Hal:
             self.relay_drop(relay)
         for port in (1, 2):
             self.pilot_drive(port, 0)
+            self.lock_drive(port, 0)
         mem32[self._board.CHIP["scratch"]] = _SCRATCH_MAGIC | cause
         machine_reset()
         sys.exit(1)

@@ -99,9 +99,48 @@ class Hal:
         """0 off, 1 green flashing, 2 green, 3 red flashing, 4 red."""
         self._board.led(index, pattern)
 
-    def lock(self, port, locked):
-        """Drive the connector lock."""
-        self._board.lock(port, locked)
+    def output_overloads(self):
+        """Bit 0 = output 1: the driver says it is overloaded."""
+        return self._board.output_overloads()
+
+    def lock_drive(self, port, direction):
+        """Lock motor: 1 towards locked, -1 towards unlocked, 0 off."""
+        self._board.lock_drive(port, direction)
+
+    def lock_ohm(self, port):
+        """Feedback of the lock, 65535 when open; -1: no lock here."""
+        return self._board.lock_ohm(port)
+
+    def lock_overload(self, port):
+        """True while the motor bridge reports a fault."""
+        return self._board.lock_overload(port)
+
+    def button_pressed(self):
+        """Factory-reset button."""
+        return self._board.button_pressed()
+
+    def cc1_mv(self, kind):
+        """GB/T CC1 pin in mV; 0 AC, 1 DC."""
+        return self._board.cc1_mv(kind)
+
+    def reference_mv(self):
+        """The independent reference as the converter reads it."""
+        return self._board.reference_mv()
+
+    def temperature_step(self):
+        """Go on with the temperatures: number of an input with a new reading, else 0."""
+        return self._board.temperature_step()
+
+    def resistance_mohm(self, sensor):
+        """Newest reading of temperature input 1 to 9."""
+        return self._board.resistance_mohm(sensor)
+
+    def supervise(self):
+        """Nothing to look after."""
+
+    def chip_faults(self):
+        """Mask of DEVICE_* bits."""
+        return self._board.chip_faults()
 
     def supply_mv(self):
         """Supply of the device in mV."""

@@ -28,7 +28,16 @@ class FakeBoard:
         self.inputs = 0
         self.outputs = 0
         self.leds = [0, 0, 0, 0]
-        self.locks = [None, None, None]
+        self.locks = [None, None, None]  # None, or the newest direction driven
+        self.lock_resistance = [0, 1000, 1000]
+        self.lock_fault = [False, False, False]
+        self.overloads = 0
+        self.button = False
+        self.cc1 = [12000, 12000]
+        self.resistance = [1_000_000] * 9
+        self.new_sensor = 0
+        self.supply = 24000
+        self.chips = 0
         self.received = b""
         self.sent = bytearray()
         self.uart_room = 1 << 20
@@ -109,11 +118,41 @@ class FakeBoard:
     def led(self, index, pattern):
         self.leds[index] = pattern
 
-    def lock(self, port, locked):
-        self.locks[port] = locked
+    def output_overloads(self):
+        return self.overloads
+
+    def lock_drive(self, port, direction):
+        self.locks[port] = direction
+        if direction:
+            self.changes.append((self.time_us, "lock", port, direction))
+
+    def lock_ohm(self, port):
+        return self.lock_resistance[port]
+
+    def lock_overload(self, port):
+        return self.lock_fault[port]
+
+    def button_pressed(self):
+        return self.button
+
+    def cc1_mv(self, kind):
+        return self.cc1[kind]
+
+    def reference_mv(self):
+        return 2500
+
+    def temperature_step(self):
+        self.new_sensor = self.new_sensor + 1 if self.new_sensor < 9 else 0
+        return self.new_sensor
+
+    def resistance_mohm(self, sensor):
+        return self.resistance[sensor - 1]
+
+    def chip_faults(self):
+        return self.chips
 
     def supply_mv(self):
-        return 24000
+        return self.supply
 
     def analog_mv(self, index):
         return 1000 * index
