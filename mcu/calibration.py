@@ -1,4 +1,4 @@
-"""What one board measures differently from its drawing: a small file on the board, checked before it is believed.
+"""What one board measures differently from its drawing: a small file, checked before it is believed.
 
     "VSCC" | version u8 | length u8 | CBOR map | CRC-32 of all before, least significant byte first
 

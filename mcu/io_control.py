@@ -1,4 +1,4 @@
-"""Everything that is not safety: inputs, outputs, LEDs, locks, button, temperatures, supply; one part a step."""
+"""Everything that is not safety: inputs, outputs, LEDs, locks, button, temperatures, supply."""
 
 from mcu.button import Button
 from mcu.device_faults import DeviceFaults

@@ -1,4 +1,4 @@
-"""Connector lock of one port: drives the motor for at most 2 s, believes only its feedback, tries again, gives up.
+"""Connector lock of one port: drives the motor for at most 2 s and believes only its feedback.
 
 Feedback is a resistor: 1 kohm unlocked, 11 kohm locked. Below both windows it is shorted, above open.
 """

@@ -1,4 +1,4 @@
-"""Motor bridge of one connector lock: DRV8876 in phase/enable mode (TI SLVSDS7), feedback on a converter input."""
+"""Motor bridge of one connector lock: DRV8876 in phase/enable mode (TI), feedback on a converter input."""
 
 from mcu.lock_control import NOT_FITTED
 

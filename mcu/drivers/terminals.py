@@ -1,4 +1,4 @@
-"""The digital terminals and LEDs: three MCP23S17 on one select line, the second one where overload is read back."""
+"""The digital terminals and LEDs: MCP23S17 on one select line, a third one where overload is read back."""
 
 from machine import Pin
 

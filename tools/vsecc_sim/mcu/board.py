@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from vsecc_sim.mcu.line import UartLine
 from vsecc_sim.mcu.port import PilotPort
 from vsecc_sim.mcu.relay import Relay
+from vsecc_sim.mcu.terminals import LockMotor, Terminals
 from vsecc_sim.mcu.trace import Trace
 
 PORTS = (1, 2)
 RELAYS = (1, 2, 3)
 # Indices of RESET_NAMES in the message catalogue.
 CAUSE_POWER_ON, CAUSE_WATCHDOG, CAUSE_COMMANDED, CAUSE_FATAL, CAUSE_BROWN_OUT, CAUSE_UNKNOWN = range(6)
-SUPPLY_MV = 24_000
 # Below this the supply supervisor holds the chip in reset.
 BROWN_OUT_MV = 9_000
 FEED_US = 20_000
@@ -26,17 +26,12 @@ WATCHDOG_US = 150_000
 
 
 @dataclass(slots=True)
-class Terminals:
-    """Slow inputs and outputs; bit 0 is the first of each."""
+class BusFaults:
+    """What is wrong with the SPI bus: dead chips by name, the line stuck at a level, flipped bits."""
 
-    digital_inputs: int = 0
-    # CC1 supervision off, which CCS needs on both outlets; PP supervision on.
-    dip_switches: int = 0b1100
-    digital_outputs: int = 0
-    supply_mv: int = SUPPLY_MV
-    analog_mv: list[int] = field(default_factory=lambda: [0, 0])
-    leds: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
-    locked: list[bool] = field(default_factory=lambda: [False, False])
+    dead: set[str] = field(default_factory=set)
+    stuck: int | None = None
+    flip_bit: bool = False
 
 
 class Board:
@@ -50,6 +45,11 @@ class Board:
         self.relays = {number: Relay(number, self.trace) for number in RELAYS}
         self.uart = UartLine(seed=seed)
         self.terminals = Terminals()
+        self.locks = {number: LockMotor(number, self.trace) for number in PORTS}
+        self.bus_faults = BusFaults()
+        self.source_dead = False  # of the temperature converter
+        self.expanders_disturbed = False
+        self.calibrated = True
         self.reset_cause: int | None = None
         self.boot_cause = CAUSE_POWER_ON
         self.boot_id = 0
@@ -112,6 +112,8 @@ class Board:
         for relay in self.relays.values():
             relay.machine = None
             relay.drop(self.now_us)
+        for lock in self.locks.values():
+            lock.drive(0, self.now_us)
         self.uart.mcu_reset()
         self.write_outputs(0)
 
@@ -150,12 +152,6 @@ class Board:
         if self.terminals.leds[index] != pattern:
             self.terminals.leds[index] = pattern
             self.trace.add(self.now_us, f"led{index}", pattern)
-
-    def write_lock(self, port: int, locked: bool) -> None:
-        """Connector lock of a port."""
-        if self.terminals.locked[port - 1] != locked:
-            self.terminals.locked[port - 1] = locked
-            self.trace.add(self.now_us, f"lock{port}", locked)
 
     @property
     def held_in_reset(self) -> bool:

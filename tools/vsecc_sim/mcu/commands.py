@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
 from vsecc_sim.mcu.board import Board
 from vsecc_sim.mcu.faults import Fault, inject
+from vsecc_sim.mcu.terminals import SUPPLY_MV, ohm_of
 from vsecc_sim.plant.pilot import STATE_OHM
 
 Command = dict[str, Any]
-_INPUT = re.compile(r"(d|a|dip)([1-8])|supply")
+_INPUT = re.compile(r"(d|a|dip|t|tr)([1-9])|supply|button|cc1ac|cc1dc")
+_COUNTS = {"d": 8, "a": 2, "dip": 4, "t": 9, "tr": 9}
+_KNOWN = "d1..d8, a1, a2, t1..t9, tr1..tr9, dip1..dip4, supply, cc1ac, cc1dc, button"
+_BROKEN_OHM: dict[str, float | None] = {"open": None, "short": 0.0}
 
 
 def ev(port: int, *, state: str | None = None, resistance_ohm: float | None = None) -> Command:
@@ -26,13 +31,18 @@ def fault(name: str, target: int, active: bool, value: float | None) -> Command:
 
 
 def inputs(values: dict[str, Any]) -> Command:
-    """Inputs by terminal: d1..d8 and dip1..dip4 (on/off), a1, a2 and supply (volts)."""
+    """Inputs by terminal; ValueError for one that is not there or a value it cannot have.
+
+    d1..d8: on/off, or volts. dip1..dip4, button: on/off. a1, a2, supply, cc1ac, cc1dc: volts. t1..t9: degrees
+    by the device's formula, tr1..tr9: ohm; either also "open" or "short".
+    """
     for name, value in values.items():
         match = _INPUT.fullmatch(name)
-        limit = {"d": 8, "a": 2, "dip": 4}.get(match[1] or "", 0) if match else 0
-        if not match or (match[2] and int(match[2]) > limit):
-            raise ValueError(f"no input {name}; there are d1..d8, a1, a2, dip1..dip4, supply")
-        if not isinstance(value, (bool, int, float)):
+        if not match or (match[1] and int(match[2]) > _COUNTS[match[1]]):
+            raise ValueError(f"no input {name}; there are {_KNOWN}")
+        if match[1] in ("t", "tr") and value in _BROKEN_OHM:
+            continue
+        if not isinstance(value, (bool, int, float)) or not math.isfinite(value):
             raise ValueError(f"input {name}: {value!r} is not a number or a boolean")
     return {"do": "inputs", "values": values}
 
@@ -56,16 +66,28 @@ def obey(board: Board, command: Command) -> None:
         raise ValueError(f"unknown command {command['do']!r}")
 
 
-def _drive(board: Board, name: str, value: float) -> None:
+def _drive(board: Board, name: str, value: Any) -> None:
     terminals = board.terminals
-    if name == "supply":
+    match = _INPUT.fullmatch(name)
+    group, index = (match[1], int(match[2]) - 1) if match and match[1] else (name, 0)
+    if group == "supply":
         board.set_supply(round(value * 1000))
-    elif name.startswith("a"):
-        terminals.analog_mv[int(name[1:]) - 1] = round(value * 1000)
-    elif name.startswith("dip"):
-        terminals.dip_switches = _with_bit(terminals.dip_switches, int(name[3:]) - 1, bool(value))
+    elif group == "button":
+        terminals.button = bool(value)
+    elif group == "cc1ac" or group == "cc1dc":
+        terminals.cc1_mv[group == "cc1dc"] = round(value * 1000)
+    elif group == "a":
+        terminals.analog_mv[index] = round(value * 1000)
+    elif group == "dip":
+        terminals.dip_switches = _with_bit(terminals.dip_switches, index, bool(value))
+    elif group == "d":
+        terminals.set_input_mv(
+            index, (SUPPLY_MV if value else 0) if isinstance(value, bool) else value * 1000
+        )
+    elif value in _BROKEN_OHM:
+        terminals.sensors_ohm[index] = _BROKEN_OHM[value]
     else:
-        terminals.digital_inputs = _with_bit(terminals.digital_inputs, int(name[1:]) - 1, bool(value))
+        terminals.sensors_ohm[index] = float(value) if group == "tr" else ohm_of(value)
 
 
 def _with_bit(bits: int, index: int, on: bool) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
-from vsecc_sim.mcu.board import SUPPLY_MV, Board
+from vsecc_sim.mcu.board import Board
+from vsecc_sim.mcu.bus import CONVERTER, EXPANDER, LOCK_CONVERTER, TEMPERATURE
+from vsecc_sim.mcu.terminals import OUTPUTS, ROOM_OHM, SENSORS, SUPPLY_MV
 from vsecc_sim.plant.pilot import PLUG_OHM
 
 
@@ -31,11 +33,19 @@ def inject(board: Board, fault: Fault) -> None:
     """Applies or removes a fault at the board's present time."""
     if fault.name not in FAULTS:
         raise UnknownFault(f"fault {fault.name!r}: not one of {', '.join(sorted(FAULTS))}")
-    parts = board.relays if fault.name.startswith("relay-") else board.ports
-    if fault.target not in parts:
+    if fault.target not in _targets(board, fault.name):
         raise UnknownFault(f"{fault.name}: target {fault.target} does not exist")
     board.trace.add(board.now_us, f"fault.{fault.name}", (fault.target, fault.active))
     FAULTS[fault.name](board, fault)
+
+
+def _targets(board: Board, name: str) -> Container[int]:
+    """Numbers of what a fault may concern."""
+    if name.startswith("relay-"):
+        return board.relays
+    if name.startswith("output-"):
+        return range(1, OUTPUTS + 1)
+    return range(1, SENSORS + 1) if name.startswith("sensor-") else board.ports
 
 
 def _line_fault(kind: str) -> Callable[[Board, Fault], None]:
@@ -127,6 +137,68 @@ def _supply(board: Board, fault: Fault) -> None:
     board.set_supply(int(fault.number(8000)) if fault.active else SUPPLY_MV)
 
 
+def _chip_dead(*names: str) -> Callable[[Board, Fault], None]:
+    def apply(board: Board, fault: Fault) -> None:
+        (board.bus_faults.dead.update if fault.active else board.bus_faults.dead.difference_update)(names)
+
+    return apply
+
+
+def _bus_stuck(board: Board, fault: Fault) -> None:
+    board.bus_faults.stuck = int(fault.number(0)) if fault.active else None
+
+
+def _bus_crc(board: Board, fault: Fault) -> None:
+    board.bus_faults.flip_bit = fault.active
+
+
+def _expander_reset(board: Board, fault: Fault) -> None:
+    board.expanders_disturbed = fault.active
+
+
+def _source_dead(board: Board, fault: Fault) -> None:
+    board.source_dead = fault.active
+
+
+def _sensor(ohm: float | None) -> Callable[[Board, Fault], None]:
+    def apply(board: Board, fault: Fault) -> None:
+        board.terminals.sensors_ohm[fault.target - 1] = ohm if fault.active else ROOM_OHM
+
+    return apply
+
+
+def _output_overload(board: Board, fault: Fault) -> None:
+    bit = 1 << fault.target - 1
+    terminals = board.terminals
+    terminals.overloaded = terminals.overloaded | bit if fault.active else terminals.overloaded & ~bit
+
+
+def _lock_jam(board: Board, fault: Fault) -> None:
+    lock = board.locks[fault.target]
+    lock.advance(board.now_us)
+    lock.jammed = fault.active
+
+
+def _lock_overload(board: Board, fault: Fault) -> None:
+    lock = board.locks[fault.target]
+    lock.advance(board.now_us)
+    lock.overloaded = fault.active
+
+
+def _lock_feedback(board: Board, fault: Fault) -> None:
+    lock = board.locks[fault.target]
+    lock.feedback_broken = fault.active
+    lock.feedback_ohm = fault.value
+
+
+def _button(board: Board, fault: Fault) -> None:
+    board.terminals.button = fault.active
+
+
+def _calibration(board: Board, fault: Fault) -> None:
+    board.calibrated = not fault.active
+
+
 FAULTS: dict[str, Callable[[Board, Fault], None]] = {
     "cp-short": _line_fault("short"),
     "cp-diode": _line_fault("diode"),
@@ -151,4 +223,20 @@ FAULTS: dict[str, Callable[[Board, Fault], None]] = {
     "mcu-exception": _raise("exception"),
     "mcu-console": _raise("console"),
     "supply": _supply,
+    "converter-dead": _chip_dead(CONVERTER),
+    "lock-converter-dead": _chip_dead(LOCK_CONVERTER),
+    "temperature-converter-dead": _chip_dead(TEMPERATURE),
+    "expander-dead": _chip_dead(EXPANDER),
+    "expander-reset": _expander_reset,
+    "bus-stuck": _bus_stuck,
+    "bus-crc": _bus_crc,
+    "source-dead": _source_dead,
+    "sensor-open": _sensor(None),
+    "sensor-short": _sensor(0.0),
+    "output-overload": _output_overload,
+    "lock-jam": _lock_jam,
+    "lock-overload": _lock_overload,
+    "lock-feedback": _lock_feedback,
+    "button": _button,
+    "calibration-missing": _calibration,
 }

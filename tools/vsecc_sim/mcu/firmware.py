@@ -29,3 +29,10 @@ def pin_table() -> ModuleType:
     """Pins and dividers of the emulated board."""
     table: ModuleType = importlib.import_module("mcu.boards").choose(MACHINE_NAME)
     return table
+
+
+def calibration_of(table: ModuleType) -> bytes:
+    """Calibration file of a board that measures exactly what its drawing says."""
+    calibration = importlib.import_module("mcu.calibration")
+    content: bytes = calibration.pack(calibration.defaults(table), table.NAME)
+    return content

@@ -6,7 +6,14 @@ import gc
 import importlib
 from typing import Any
 
+from vsecc_link.messages import DEVICE_CALIBRATION, DEVICE_CONVERTER, DEVICE_EXPANDER, DEVICE_TEMPERATURE
 from vsecc_sim.mcu.board import CAUSE_FATAL, CAUSE_UNKNOWN, FEED_US, Board
+from vsecc_sim.mcu.bus import CONVERTER, EXPANDER, LOCK_CONVERTER, TEMPERATURE
+from vsecc_sim.mcu.terminals import SENSORS
+
+OPEN_OHM = 65535
+# 2.5 V at 500 uA.
+FULL_SCALE_MOHM = 5_000_000
 
 
 class SimBoard:
@@ -16,6 +23,8 @@ class SimBoard:
         """Adapts a board; `until_us` is what the firmware last asked to sleep to."""
         self._board = board
         self.until_us = board.now_us
+        self._half_step = False
+        self._sensor = 0
 
     def now_us(self) -> int:
         """Emulated time."""
@@ -66,8 +75,9 @@ class SimBoard:
         self._board.watchdog_feed()
 
     def digital_inputs(self) -> int:
-        """Bit 0 = input 1."""
-        return self._board.terminals.digital_inputs
+        """Bit 0 = input 1; 0 while they cannot be read."""
+        dead = self.chip_faults() >> DEVICE_EXPANDER & 1
+        return 0 if dead else self._board.terminals.digital_inputs
 
     def dip_switches(self) -> int:
         """Bit 0 = switch 1."""
@@ -81,9 +91,63 @@ class SimBoard:
         """Pattern as in the catalogue."""
         self._board.write_led(index, pattern)
 
-    def lock(self, port: int, locked: bool) -> None:
-        """Connector lock."""
-        self._board.write_lock(port, locked)
+    def output_overloads(self) -> int:
+        """Bit 0 = output 1."""
+        return self._board.terminals.hot_outputs
+
+    def lock_drive(self, port: int, direction: int) -> None:
+        """Lock motor."""
+        self._board.locks[port].drive(direction, self._board.now_us)
+
+    def lock_ohm(self, port: int) -> int:
+        """Feedback of the lock."""
+        if LOCK_CONVERTER in self._board.bus_faults.dead:
+            return OPEN_OHM
+        ohm = self._board.locks[port].ohm(self._board.now_us)
+        return OPEN_OHM if ohm is None else min(OPEN_OHM, round(ohm))
+
+    def lock_overload(self, port: int) -> bool:
+        """Fault of the motor bridge."""
+        return self._board.locks[port].overloaded
+
+    def button_pressed(self) -> bool:
+        """Factory-reset button."""
+        return self._board.terminals.button
+
+    def cc1_mv(self, kind: int) -> int:
+        """GB/T CC1 pin."""
+        return self._board.terminals.cc1_mv[kind]
+
+    def reference_mv(self) -> int:
+        """Independent reference."""
+        return self._board.terminals.reference_mv
+
+    def temperature_step(self) -> int:
+        """One input each 16 ms, a tenth step for the fixed resistor, as the converter's driver does."""
+        self._half_step = not self._half_step
+        if self._half_step or self.chip_faults() >> DEVICE_TEMPERATURE & 1:
+            return 0
+        self._sensor = self._sensor + 1 if self._sensor < SENSORS else 0
+        return self._sensor
+
+    def resistance_mohm(self, sensor: int) -> int:
+        """Reading of a temperature input; an open one reads as the converter's full scale."""
+        ohm = self._board.terminals.sensors_ohm[sensor - 1]
+        return FULL_SCALE_MOHM if ohm is None else min(FULL_SCALE_MOHM, round(ohm * 1000))
+
+    def chip_faults(self) -> int:
+        """Mask of DEVICE_* bits, as the drivers would find out."""
+        board = self._board
+        faults = board.bus_faults
+        stuck = faults.stuck is not None
+        found = 0
+        if stuck or {CONVERTER, LOCK_CONVERTER} & faults.dead:
+            found |= 1 << DEVICE_CONVERTER
+        if stuck or TEMPERATURE in faults.dead or faults.flip_bit or board.source_dead:
+            found |= 1 << DEVICE_TEMPERATURE
+        if stuck or EXPANDER in faults.dead:
+            found |= 1 << DEVICE_EXPANDER
+        return found | (0 if board.calibrated else 1 << DEVICE_CALIBRATION)
 
     def supply_mv(self) -> int:
         """Supply voltage."""

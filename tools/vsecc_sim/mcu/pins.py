@@ -9,6 +9,7 @@ import struct
 from types import ModuleType
 
 from vsecc_sim.mcu.board import CAUSE_BROWN_OUT, CAUSE_COMMANDED, CAUSE_POWER_ON, PORTS, RELAYS, Board
+from vsecc_sim.mcu.bus import SpiBus
 from vsecc_sim.mcu.pio import Program, StateMachine
 from vsecc_sim.mcu.sampling import PilotSampling
 
@@ -19,8 +20,6 @@ RECORD = struct.Struct("<BBHi")
 ANSWER = struct.Struct("<24i")
 FLAG_HANG, FLAG_EXCEPTION, FLAG_CONSOLE = 1, 2, 4
 SHIM_PWRON_RESET, SHIM_WDT_RESET = 1, 3
-# A light that changed within this time is flashing (320 ms on, 320 ms off).
-FLASH_US = 700_000
 _LOW_BANK_PINS = 30
 # Causes that the chip cannot tell apart; its registers are lost.
 _POWER_LOST = (CAUSE_POWER_ON, CAUSE_BROWN_OUT)
@@ -54,23 +53,25 @@ class ChipPins:
         self._freq_hz: dict[int, int] = {}
         self._machines: dict[int, StateMachine] = {}
         self._scratch = [0, 0, 0, 0]
-        self._voltages: tuple[int, ...] = ()
-        self._codes = [0] * 8
-        self._lights = 0
-        self._light_changed_us = [-FLASH_US] * 4
+        self._lock_direction_of = dict(zip(table.LOCK_DIRECTION or (), PORTS, strict=False))
+        self._lock_direction = {port: -1 for port in PORTS}
+        self._lock_on = {port: False for port in PORTS}
         self._since_us = board.now_us
         self.sampling = PilotSampling(board, table)
+        self.bus = SpiBus(board, table)
         self._handlers = {
             2: self._pin_set, 3: self._pwm_duty, 5: self._sm_word, 6: self._sm_setup, 7: self._sm_freq,
             8: self._sm_put, 9: self._sm_active, 10: self._wdt_start, 11: self._wdt_feed, 12: self._uart_baud,
             13: self._uart_rxbuf, 14: self._adc_divider, 15: self._adc_run, 16: self._scratch_write,
-            17: self._expander, 18: self._reset, 19: self._soft_reset,
+            18: self._reset, 19: self._soft_reset,
         }  # fmt: skip
 
     def reset(self) -> None:
         """The chip was reset; scratch registers keep their value unless power was lost."""
         self._words.clear()
         self._machines.clear()
+        self._lock_on = {port: False for port in PORTS}
+        self.bus.mcu_reset()
         self.sampling.stop()
         self._since_us = self._board.now_us
         if self._board.boot_cause in _POWER_LOST:
@@ -83,6 +84,15 @@ class ChipPins:
             handler = handlers.get(operation)
             if handler:
                 handler(index, value, self._since_us + after_us)
+
+    def transfer(self, mosi: bytes, at_us: int) -> bytes:
+        """One conversation on the SPI bus."""
+        board = self._board
+        if board.expanders_disturbed:
+            board.expanders_disturbed = False
+            self.bus.lose_settings()
+        self.bus.temperature.source_dead = board.source_dead
+        return self.bus.transfer(mosi, at_us)
 
     def answer(self) -> bytes:
         """Inputs of the board's present time, as the chip reads them."""
@@ -98,8 +108,6 @@ class ChipPins:
         for index, machine in self._machines.items():
             words[4] |= len(machine.tx) << 4 * index
         words[5], words[6], words[7] = len(data), board.uart.tx_free, len(samples) // 2
-        words[8:16] = self._converter()
-        words[16] = board.terminals.digital_inputs
         words[17], board.stall_us = board.stall_us, 0
         words[18] = SHIM_PWRON_RESET if board.boot_cause in _POWER_LOST else SHIM_WDT_RESET
         words[19] = self._scratch[0]
@@ -117,31 +125,32 @@ class ChipPins:
         for index, pin in enumerate(table.DIP):
             if not board.terminals.dip_switches >> index & 1:
                 bits |= 1 << pin
+        if not board.terminals.button:
+            bits |= 1 << table.BUTTON
+        for index, pin in enumerate(table.LOCK_FAULT or ()):
+            if not board.locks[index + 1].overloaded:
+                bits |= 1 << pin
         return bits & (1 << _LOW_BANK_PINS) - 1, bits >> _LOW_BANK_PINS
 
-    def _converter(self) -> list[int]:
-        table, board = self._table, self._board
-        voltages = (
-            *(port.proximity.voltage_mv() for port in board.ports.values()),
-            *board.terminals.analog_mv,
-            board.terminals.supply_mv,
-        )
-        if voltages != self._voltages:
-            self._voltages = voltages
-            spans = (*[table.PROXIMITY_SPAN_MV] * 2, *[table.ANALOG_SPAN_MV] * 2, table.SUPPLY_SPAN_MV)
-            channels = (*table.CONVERTER_PROXIMITY, *table.CONVERTER_ANALOG, table.CONVERTER_SUPPLY)
-            for channel, millivolts, span in zip(channels, voltages, spans, strict=True):
-                self._codes[channel] = _code(millivolts, span)
-        return self._codes
-
     def _pin_set(self, pin: int, level: int, at_us: int) -> None:
-        if pin in self._lock_of:
-            self._board.write_lock(self._lock_of[pin], bool(level))
+        self.bus.pin_set(pin, level, at_us)
+        port = self._lock_direction_of.get(pin)
+        if port:
+            self._lock_direction[port] = 1 if level else -1
+            self._drive_lock(port, at_us)
 
     def _pwm_duty(self, pin: int, duty_u16: int, at_us: int) -> None:
         port = self._port_of.get(pin)
         if port:
             self._board.ports[port].drive((duty_u16 * 1000 + 32768) // 65536, at_us)
+        lock = self._lock_of.get(pin)
+        if lock:
+            self._lock_on[lock] = duty_u16 > 0
+            self._drive_lock(lock, at_us)
+
+    def _drive_lock(self, port: int, at_us: int) -> None:
+        direction = self._lock_direction[port] if self._lock_on[port] else 0
+        self._board.locks[port].drive(direction, at_us)
 
     def _sm_word(self, index: int, value: int, at_us: int) -> None:
         self._words.setdefault(index, {})[value >> 16] = value & 0xFFFF
@@ -202,27 +211,8 @@ class ChipPins:
     def _scratch_write(self, index: int, value: int, at_us: int) -> None:
         self._scratch[index] = value
 
-    def _expander(self, index: int, value: int, at_us: int) -> None:
-        self._board.write_outputs(value & 0xFFFF)
-        lights = value >> 16
-        for led in range(4):
-            colour = lights >> 2 * led & 3
-            if colour != self._lights >> 2 * led & 3:
-                flashing = at_us - self._light_changed_us[led] < FLASH_US
-                self._light_changed_us[led] = at_us
-                if colour:
-                    self._board.write_led(led, (1 if colour & 1 else 3) + (not flashing))
-                elif not flashing:
-                    self._board.write_led(led, 0)
-        self._lights = lights
-
     def _reset(self, index: int, value: int, at_us: int) -> None:
         raise ResetRequested(CAUSE_COMMANDED)
 
     def _soft_reset(self, index: int, value: int, at_us: int) -> None:
         raise SoftResetRequested(bool(value))
-
-
-def _code(millivolts: int, span_mv: int) -> int:
-    """12-bit code of a divider's voltage."""
-    return max(0, min(4095, millivolts * 4096 // span_mv))

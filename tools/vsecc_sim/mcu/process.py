@@ -6,11 +6,12 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from vsecc_sim.mcu.board import CAUSE_COMMANDED, Board
-from vsecc_sim.mcu.firmware import MACHINE_NAME, SHIMS, pin_table, search_path
+from vsecc_sim.mcu.firmware import MACHINE_NAME, SHIMS, calibration_of, pin_table, search_path
 from vsecc_sim.mcu.interpreter import Interpreter
 from vsecc_sim.mcu.pins import HEADER, MAGIC, RECORD, TICKS_MASK, ChipPins, ResetRequested, SoftResetRequested
 from vsecc_sim.mcu.usb import UsbConsole
@@ -22,6 +23,9 @@ REPLY_TIMEOUT_S = 2.0
 START_TIMEOUT_S = 10.0
 STDERR_FD = 2
 _HALF = 0x20000000
+# What a message of the chip is; else an idle.
+KIND_GREETING = 1
+KIND_SPI = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +45,27 @@ class ProcessSettings:
     flash: FlashFile | None = None
 
     def argv(
-        self, reader: int, writer: int, console: tuple[int, int] | None = None, raw: bool = False
+        self,
+        reader: int,
+        writer: int,
+        console: tuple[int, int] | None = None,
+        raw: bool = False,
+        calibration: str = "",
     ) -> list[str]:
-        """The command line of the interpreter process; `raw`: it stays at the raw prompt after boot.py."""
+        """The command line of the interpreter process; `raw`: it stays at the raw prompt after boot.py.
+
+        `calibration`: file of a chip that has no flash of its own; empty: there is none.
+        """
         if self.flash and console:
             assert self.interpreter is not None
             arguments = [
                 str(SHIMS / "power_on.py"), str(reader), str(writer), *map(str, console),
-                str(self.flash.path), str(self.flash.journal or ""), "raw" if raw else "", *_chip_settings(),
+                str(self.flash.path), str(self.flash.journal or ""), "raw" if raw else "",
             ]  # fmt: skip
             return self.interpreter.argv("-X", f"heapsize={self._heap()}", *arguments)
         arguments = [
             str(SHIMS / "start.py"), str(reader), str(writer), "wall" if self.wall_clock else "virtual",
-            MACHINE_NAME, *search_path(),
+            MACHINE_NAME, calibration, *search_path(),
         ]  # fmt: skip
         if self.interpreter is None:
             return [sys.executable, "-S", "-E", *arguments]
@@ -61,12 +73,6 @@ class ProcessSettings:
 
     def _heap(self) -> str:
         return HEAP if self.interpreter and self.interpreter.arch in ("i386", "armhf") else "1M"
-
-
-def _chip_settings() -> list[str]:
-    """What the emulated chip must know of the board it is on."""
-    table = pin_table()
-    return [f"converter_select={table.CONVERTER_SELECT}", f"expander_select={table.EXPANDER_SELECT}"]
 
 
 class ProcessChip:
@@ -82,6 +88,7 @@ class ProcessChip:
         self._input = bytearray()
         self._usb = usb
         self._soft_reset: SoftResetRequested | None = None
+        self._calibration: Path | None = None
         self.until_us: int | None = None
         self._idled = False
 
@@ -116,7 +123,7 @@ class ProcessChip:
         try:
             # What the firmware prints is for a person; standard output may carry the worker's lines.
             self._process = subprocess.Popen(
-                self._settings.argv(chip_reads, chip_writes, ends, raw),
+                self._settings.argv(chip_reads, chip_writes, ends, raw, self._calibration_file()),
                 pass_fds=(chip_reads, chip_writes, *(ends or ())),
                 stdin=subprocess.DEVNULL,
                 stdout=ends[1] if ends else STDERR_FD,
@@ -141,6 +148,9 @@ class ProcessChip:
         self._read_fd = self._write_fd = -1
         if process and self._usb and not self._soft_reset:
             self._usb.stopped()
+        if self._calibration:
+            self._calibration.unlink(missing_ok=True)
+            self._calibration = None
 
     def resume(self) -> None:
         """Ends the idle: inputs in, then waits for the firmware's next idle."""
@@ -152,26 +162,41 @@ class ProcessChip:
         self.until_us = None
         if self._idled:
             self._board.stall_us += self._board.cycle_cost_us
+        self._write(self._pins.answer())
+
+    def _write(self, data: bytes) -> None:
         try:
-            os.write(self._write_fd, self._pins.answer())
+            os.write(self._write_fd, data)
         except OSError:
             self.kill()
+
+    def _calibration_file(self) -> str:
+        """Name of a fresh file as a calibrated board has it; empty for a board without, or with flash."""
+        if self._settings.flash or not self._board.calibrated:
+            return ""
+        handle, name = tempfile.mkstemp(prefix="vsecc-calibration-")
+        self._calibration = Path(name)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(calibration_of(pin_table()))
+        return name
 
     def receive(self, timeout_s: float) -> bool:
         """Takes the firmware's next report; False when none came in time or the process is gone.
 
-        Without a time the caller knows that there is something to read.
+        Without a time the caller knows that there is something to read. What the firmware asks of the SPI bus
+        on the way is answered at once.
         """
-        while not self._complete():
-            if not self.alive or (timeout_s and not select.select([self._read_fd], [], [], timeout_s)[0]):
-                return False
-            data = os.read(self._read_fd, 65536)
-            if not data:
-                self.kill()
-                return False
-            self._input += data
-        self._take()
-        return True
+        while True:
+            while not self._complete():
+                if not self.alive or (timeout_s and not select.select([self._read_fd], [], [], timeout_s)[0]):
+                    return False
+                data = os.read(self._read_fd, 65536)
+                if not data:
+                    self.kill()
+                    return False
+                self._input += data
+            if self._take() or not timeout_s:
+                return True
 
     def _complete(self) -> bool:
         if len(self._input) < HEADER.size:
@@ -180,11 +205,12 @@ class ProcessChip:
         wanted: int = HEADER.size + RECORD.size * records + tx_count
         return len(self._input) >= wanted
 
-    def _take(self) -> None:
-        magic, records, tx_count, greeting, now_ticks, until_ticks = HEADER.unpack_from(self._input)
+    def _take(self) -> bool:
+        """One message of the chip; False for a request that was answered, the chip computes on."""
+        magic, records, tx_count, kind, now_ticks, until_ticks = HEADER.unpack_from(self._input)
         if magic != MAGIC:
             self.kill()
-            return
+            return True
         middle = HEADER.size + RECORD.size * records
         body, tx = bytes(self._input[HEADER.size : middle]), bytes(self._input[middle : middle + tx_count])
         del self._input[: middle + tx_count]
@@ -192,20 +218,24 @@ class ProcessChip:
             self._pins.apply(body)
         except ResetRequested:
             self._board.reset(CAUSE_COMMANDED)
-            return
+            return True
         except SoftResetRequested as request:
             self._soft_reset = request
             self._board.soft_reset()
-            return
+            return True
+        if kind == KIND_SPI:
+            self._write(self._pins.transfer(tx, self._chip_time_us(now_ticks)))
+            return False
         if tx:
             self._board.uart.mcu_write(tx, self._board.now_us)
-        if greeting:
+        if kind == KIND_GREETING:
             # Its clock starts with the answer.
             self.until_us = self._board.now_us
-            return
+            return True
         ahead = ((until_ticks - now_ticks + _HALF) & TICKS_MASK) - _HALF
         self._idled = ahead > 0
         self.until_us = self._chip_time_us(now_ticks) + max(0, ahead)
+        return True
 
     def _chip_time_us(self, now_ticks: int) -> int:
         """Board time of the chip's clock; computing has carried it a little ahead of the board."""

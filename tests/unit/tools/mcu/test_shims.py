@@ -30,8 +30,8 @@ class Board:
 
 from mcu import boards
 table = boards.choose("test")
-chip.converter_select = table.CONVERTER_SELECT
-chip.expander_select = table.EXPANDER_SELECT
+
+
 board = Board()
 chip.connect(board, board, None)
 from mcu.hal.pico import Hal

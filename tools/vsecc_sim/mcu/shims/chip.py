@@ -34,7 +34,6 @@ UART_RXBUF = 13
 ADC_DIVIDER = 14
 ADC_RUN = 15
 SCRATCH = 16
-EXPANDER = 17
 RESET = 18
 SOFT_RESET = 19
 
@@ -47,8 +46,6 @@ W_TX_LEVELS = 4
 W_RX_COUNT = 5
 W_TX_FREE = 6
 W_ADC_COUNT = 7
-W_CONVERTER = 8
-W_EXPANDER = 16
 W_STALL_US = 17
 W_RESET_CAUSE = 18
 W_SCRATCH = 19
@@ -59,6 +56,9 @@ FLAG_HANG = 1
 FLAG_EXCEPTION = 2
 FLAG_CONSOLE = 4
 
+_IDLE = 0
+_GREETING = 1
+_SPI = 2
 _HEADER = 16
 _RECORD = "<BBHi"
 _RECORDS_MAX = 250
@@ -75,8 +75,6 @@ _CLOCK_PRICE_US = 3
 words = array("i", bytearray(4 * WORDS))
 tx_levels = bytearray(12)
 rx = bytearray(1024)
-converter_select = -1
-expander_select = -1
 
 _out = bytearray(_HEADER + 8 * (_RECORDS_MAX + 6))
 _tx = bytearray(_TX_MAX)
@@ -94,7 +92,7 @@ _reader = None
 _writer = None
 _adc_sink = None
 console_poll = None  # called where a break from the console may end the program
-_greeting = 1
+_kind = _GREETING
 
 
 def connect(reader, writer, wall_clock):
@@ -141,9 +139,9 @@ def note(operation, index, value):
 
 def exchange(until):
     """Sends what was noted and waits for the board's answer, which comes at `until`."""
-    global _records, _tx_count, _now, _last_exchange, _greeting, _clock_start
-    struct.pack_into("<HHHHii", _out, 0, 0x5643, _records, _tx_count, _greeting, _now, until)
-    _greeting = 0
+    global _records, _tx_count, _now, _last_exchange, _kind, _clock_start
+    struct.pack_into("<HHHHii", _out, 0, 0x5643, _records, _tx_count, _kind, _now, until)
+    _kind = _IDLE
     _writer.write(_out, _HEADER + 8 * _records)
     if _tx_count:
         _writer.write(_tx, _tx_count)
@@ -165,6 +163,18 @@ def exchange(until):
         raise OSError("injected")
     if words[W_FLAGS] & FLAG_CONSOLE:
         raise KeyboardInterrupt
+
+
+def transfer(out, into, count):
+    """One conversation on the SPI bus: the board carries out what was noted before, and answers at once."""
+    global _records
+    struct.pack_into("<HHHHii", _out, 0, 0x5643, _records, count, _SPI, _now, _now)
+    end = _HEADER + 8 * _records
+    copy(_out, end, out, 0, count)
+    _records = 0
+    _writer.write(_out, end + count)
+    if not _reader.readinto(into, count):
+        sys.exit(0)
 
 
 def _take_inputs():

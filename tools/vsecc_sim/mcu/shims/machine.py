@@ -39,12 +39,7 @@ class Pin:
                 return chip.words[chip.W_GPIO_LOW] >> self.number & 1
             return chip.words[chip.W_GPIO_HIGH] >> self.number - 30 & 1
         level = 1 if level else 0
-        if self.number == chip.expander_select and level and not self._level:
-            SPI.latch()
-        elif self.number == chip.converter_select or self.number == chip.expander_select:
-            SPI.selected = -1 if level else self.number
-        else:
-            chip.note(chip.PIN_SET, self.number, level)
+        chip.note(chip.PIN_SET, self.number, level)
         self._level = level
         return None
 
@@ -145,40 +140,16 @@ class WDT:
 
 
 class SPI:
-    """Bus with a MCP3208 converter and a pair of shift registers, told apart by their select pins."""
-
-    selected = -1
-    _shifted = 0
-    _latched = -1
+    """The bus; which chip listens is a matter of the select pins, which the board sees."""
 
     def __init__(self, index, baudrate=1000000, polarity=0, phase=0, sck=None, mosi=None, miso=None):
-        """Only the two parts of the reference circuit are on the bus."""
+        """The mode is not checked: all chips of the board take mode 3."""
+        self._mhz = max(1, baudrate // 1000000)
 
     def write_readinto(self, out, into):
-        """One transfer of the selected part; an idle bus reads ones."""
-        chip.charge(8 * len(out))
-        if SPI.selected == chip.converter_select:
-            channel = (out[0] & 1) << 2 | out[1] >> 6
-            code = chip.words[chip.W_CONVERTER + channel]
-            into[0] = 0xFF
-            into[1] = 0xE0 | code >> 8
-            into[2] = code & 0xFF
-        elif SPI.selected == chip.expander_select:
-            SPI._shifted = out[0] << 16 | out[1] << 8 | out[2]
-            into[0] = chip.words[chip.W_EXPANDER] & 0xFF
-            for index in range(1, len(into)):
-                into[index] = 0
-        else:
-            for index in range(len(into)):
-                into[index] = 0xFF
-
-    @staticmethod
-    def latch():
-        """Rising edge of the expander's select: the shifted bits reach the outputs."""
-        SPI.selected = -1
-        if SPI._shifted != SPI._latched:
-            SPI._latched = SPI._shifted
-            chip.note(chip.EXPANDER, 0, SPI._shifted)
+        """One conversation."""
+        chip.charge(8 * len(out) // self._mhz)
+        chip.transfer(out, into, len(out))
 
 
 class _Registers:
