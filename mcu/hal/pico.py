@@ -199,10 +199,10 @@ class Hal:
 
     def _start_locks(self, board):
         self._lock_converter = None
+        self._locks: list = [NoLock(), NoLock()]
         if board.LOCK_DIRECTION is None:
             for pin in board.LOCK:
                 Pin(pin, Pin.OUT, value=0)
-            self._locks = [NoLock(), NoLock()]
             return
         self._lock_converter = Mcp3208(self._spi, self._select(board.LOCK_CONVERTER_SELECT))
         self._locks = [

@@ -59,7 +59,7 @@ def test_hardware_layer_fits_the_stubs(tmp_path: Path) -> None:
         (tmp_path / name).symlink_to(site / name)
     config = tmp_path / "mypy.ini"
     config.write_text(
-        f"[mypy]\nmypy_path={tmp_path}:{ROOT}\ncustom_typeshed_dir={site}\nexplicit_package_bases=True\n"
+        f"[mypy]\nmypy_path={tmp_path}:{ROOT}:{ROOT}/protocol\ncustom_typeshed_dir={site}\nexplicit_package_bases=True\n"
         "namespace_packages=True\ncheck_untyped_defs=True\nfollow_imports=silent\n"
     )
     command = [

@@ -200,7 +200,10 @@ def test_both_interpreters_leave_the_same_trace():
             rig.run_ms(300)
             return [entry for entry in rig.board.trace.entries() if not entry.name.startswith("led")]
 
-    assert trace(None) == trace(MICROPYTHON)
+    one, other = trace(None), trace(MICROPYTHON)
+    assert [entry[1:] for entry in one] == [entry[1:] for entry in other]
+    # HELLO names the interpreter: a longer name may arrive, and the session stand, one cycle later.
+    assert max(abs(a.at_us - b.at_us) for a, b in zip(one, other, strict=True)) <= 1100
 
 
 @pytest.mark.clause("S2", "S7")
