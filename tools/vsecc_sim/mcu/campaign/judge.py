@@ -144,7 +144,7 @@ def _final(scene: _Scene, one: Expectation) -> Verdict:
         elif name == "outputs":
             seen = board.terminals.digital_outputs
         else:
-            seen = board.terminals.locked[int(name[4]) - 1]
+            seen = board.locks[int(name[4])].locked
         if seen != wanted:
             wrong.append(f"{name} is {seen}")
     what = ", ".join(f"{name} {wanted}" for name, wanted in one.value.items())
