@@ -80,6 +80,12 @@ def run(args: argparse.Namespace) -> int:
     except BadFilter as error:
         raise CommandError(str(error)) from error
     source, baud, live = open_source(args)
+    # The screen is drawn on standard error, as its library does.
+    terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    if terminal and not (args.json or args.plain):
+        from vsecc_uart.screen import run_screen
+
+        return run_screen(source, baud=baud, live=live, filter_text=args.filter, title=title_of(args))
     return asyncio.run(_lines(args, source, baud, live))
 
 

@@ -33,6 +33,19 @@ def line(record: Record, clock: Clock) -> str:
     return f"{clock.text(record.at_s)}  {who}  {describe(record)}"
 
 
+def brief(record: Record, clock: Clock) -> str:
+    """A narrow line for a screen of 80 columns: what changes first, numbers and ticks last."""
+    time = clock.text(record.at_s)[3:-3]
+    if isinstance(record, FrameRecord) and record.message is not None:
+        texts = fields_text(record)
+        first = [text for text in texts if "ticks_us=" not in text]
+        last = [text for text in texts if "ticks_us=" in text]
+        notes = [f"[{mark}]" for mark in record.marks] + ([f"({record.problem})"] if record.problem else [])
+        rest = [f"#{record.number}", f"ack {record.ack}"] if record.kind != "handshake" else []
+        return " ".join([time, f"{record.sender:>4}", record.name, *notes, *first, *rest, *last])
+    return " ".join([time, f"{record.sender:>4}", describe(record)])
+
+
 def describe(record: Record) -> str:
     """What happened, without time and direction."""
     if isinstance(record, FrameRecord):
