@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
@@ -74,6 +75,7 @@ class PepService:
         self._loop = asyncio.get_running_loop()
         self._pump = Pump(self.machine, self._write, self._deliver, settled=self._settled)
         self._cause = 0
+        self._logged = self._closed = ""  # why the connection ended
         self._keeper: asyncio.Task[None] | None = None
         self._out: deque[str] = deque()
         self._out_ready = asyncio.Event()
@@ -197,6 +199,7 @@ class PepService:
         self._out.clear()
         self._out_ready.clear()
         self._close_due.clear()
+        self._logged = self._closed = ""
         self.is_connected = True
         with self._on_behalf_of(self._trace.new_cause()):
             self.machine.connected(version, self._loop.time())
@@ -211,22 +214,23 @@ class PepService:
         finally:
             await _end(tasks)
             self.is_connected = False
-            self._gone(self._why_gone(connection))
+            self._gone(self._why_gone())
             await connection.close()
 
-    def _why_gone(self, connection: ClientConnection) -> str:
+    def _why_gone(self) -> str:
         if self.machine.close_wanted:
             return self.machine.close_wanted
         if self._close_due.is_set():
             return "the PECC does not read"
-        code, reason = connection.close_code, connection.close_reason
-        return f"{self._url} closed" + (f", {code} {reason}".rstrip() if code is not None else "")
+        return f"{self._url} closed: {self._closed}" if self._closed else f"{self._url} closed"
 
     async def _read(self, connection: ClientConnection) -> None:
-        with contextlib.suppress(ConnectionClosed):
+        try:
             while True:
                 self._received(await connection.recv())
                 await asyncio.sleep(0)  # a flood leaves the loop to others between two frames
+        except ConnectionClosed as closed:
+            self._closed = str(closed)
 
     async def _write_out(self, connection: ClientConnection) -> None:
         with contextlib.suppress(ConnectionClosed):
@@ -245,7 +249,9 @@ class PepService:
     def _gone(self, reason: str) -> None:
         if self._keeper is None:  # we stopped
             return
-        logger.warning("EVSE %d: PECC gone: %s", self.evse_id, reason)
+        if reason != self._logged:
+            logger.warning("EVSE %d: PECC gone: %s", self.evse_id, reason)
+            self._logged = reason
         with self._on_behalf_of(self._trace.new_cause()):
             self.machine.disconnected(reason, self._loop.time())
 
@@ -263,4 +269,6 @@ def _reason(problem: BaseException) -> str:
         return "no handshake in time"
     if isinstance(problem, InvalidURI):
         return "no address of power electronics"
+    if isinstance(problem, OSError) and problem.errno is not None and problem.errno > 0:
+        return os.strerror(problem.errno).lower()
     return str(problem) or type(problem).__name__
