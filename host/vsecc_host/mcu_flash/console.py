@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import struct
 import time
@@ -18,7 +19,8 @@ from mpremote.transport_serial import SerialTransport
 from vsecc_host.mcu_flash.errors import ConnectionLost, FlashError
 
 READ_TIMEOUT_S = 3.0
-BREAK_IN_TIMEOUT_S = 3.0
+BREAKS = 4
+BREAK_TIMEOUT_S = 1.0
 CONSOLE_WATCHDOG_MS = 8300  # of the 8388 the chip can
 CHUNK_BYTES = 1024
 
@@ -121,9 +123,21 @@ class Console(SerialTransport):  # type: ignore[misc]
     def break_in(self) -> None:
         """Stops the running program, which opens its relays, and takes the prompt over."""
         with _translated():
-            self.enter_raw_repl(soft_reset=False, timeout_overall=BREAK_IN_TIMEOUT_S)
+            self._enter()
             self.exec(_HELPERS % CONSOLE_WATCHDOG_MS)
             self._has_helpers = True
+
+    def _enter(self) -> None:
+        """A break can fall between two programs of the start and be lost: once more, then."""
+        for left in reversed(range(BREAKS)):
+            try:
+                # mpremote prints what it did not expect.
+                with contextlib.redirect_stdout(io.StringIO()):
+                    self.enter_raw_repl(soft_reset=False, timeout_overall=BREAK_TIMEOUT_S)
+                return
+            except TransportError:
+                if not left:
+                    raise
 
     def run(self, program: str) -> str:
         """What the program prints."""

@@ -1,0 +1,208 @@
+"""`vsecc mcu flash` end to end: mpremote's transport against MicroPython with flash, console, host line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from vsecc_cli.main import main
+from vsecc_host.mcu_flash.coming_up import ask
+from vsecc_host.mcu_flash.errors import FlashError
+from vsecc_host.mcu_flash.image_set import ImageSet
+from vsecc_mcu.bench import Bench
+from vsecc_mcu.build import build
+from vsecc_mcu.flash import Target, flash, inspect, rollback
+from vsecc_sim.mcu.interpreter import find_micropython
+
+ALL = bool(os.environ.get("VSECC_FLASH_ALL"))
+INTERPRETER = find_micropython()
+pytestmark = pytest.mark.skipif(INTERPRETER is None, reason="no MicroPython here")
+
+
+def quiet(_step: str, _done: int, _total: int) -> None:
+    """No progress to show."""
+
+
+@pytest.fixture(scope="module")
+def image() -> ImageSet:
+    arch = {"i386": "x86", "amd64": "x64", "armhf": "armv7emsp"}[INTERPRETER.arch if INTERPRETER else "i386"]
+    return build(arch)
+
+
+def changed(image: ImageSet, text: str, name: str = "mcu/extra.py") -> ImageSet:
+    """The same program with one more file."""
+    return replace(image, files={**image.files, name: text.encode()})
+
+
+def broken(image: ImageSet, text: str) -> ImageSet:
+    """A program whose entry is another."""
+    files = {name: content for name, content in image.files.items() if name != "mcu/main.mpy"}
+    return replace(image, files={**files, "mcu/main.py": text.encode()})
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    with Bench(tmp_path) as bench:
+        yield bench
+
+
+@pytest.fixture(scope="module")
+def flashed(tmp_path_factory: pytest.TempPathFactory, image: ImageSet) -> bytes:
+    """Flash content of a device with the program settled in slot a."""
+    with Bench(tmp_path_factory.mktemp("first")) as bench:
+        flash(Target(port=bench.port), quiet, image=image)
+        return bench.flash_path.read_bytes()
+
+
+@pytest.fixture
+def device(tmp_path: Path, flashed: bytes) -> Iterator[Bench]:
+    """A device that was flashed before."""
+    (tmp_path / "chip.flash").write_bytes(flashed)
+    with Bench(tmp_path, journal="journal") as bench:
+        yield bench
+
+
+def test_a_new_device_is_flashed_by_the_command_and_says_hello(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["mcu", "flash", "--port", bench.port, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["changed"] and report["slot"] == "a" and report["running"] == report["image_sha256"]
+    assert ask(bench.link, 5.0).image_sha256 == report["image_sha256"]
+    assert main(["mcu", "info", "--port", bench.port, "--json"]) == 0
+    info = json.loads(capsys.readouterr().out)
+    assert info["slots"]["a"]["complete"] and not info["slots"]["b"]["files"] and not info["on_trial"]
+    assert main(["mcu", "flash", "--port", bench.port, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["up_to_date"]
+    assert main(["mcu", "rollback", "--port", bench.port]) == 1
+    assert "no complete program" in capsys.readouterr().err
+
+
+def test_an_update_sends_what_changed_and_rolls_back(device: Bench, image: ImageSet) -> None:
+    target = Target(port=device.port, link=device.link)
+    new = changed(image, "X = 1\n")
+    outcome = flash(target, quiet, image=new)
+    assert outcome.plan.target == "b" and outcome.plan.plan.send == ("mcu/extra.py",)
+    assert len(outcome.plan.plan.copy) == len(image.files)
+    assert outcome.came_up and outcome.came_up.image_sha256 == new.digest().hex()
+    assert rollback(target, quiet).image_sha256 == image.digest().hex()
+    state = inspect(target)
+    assert state.pointer == "a" and not state.on_trial and state.slots["b"].complete
+
+
+HANGS = "def main():\n while True:\n  pass\n"
+RAISES = "def main():\n raise ValueError('broken')\n"
+
+
+LONG = pytest.mark.skipif(not ALL, reason="takes long; VSECC_FLASH_ALL=1")
+NOT_STARTING = [
+    pytest.param("raise ImportError('no')\n", id="import"),
+    pytest.param(RAISES, id="start", marks=LONG),
+]
+
+
+@pytest.mark.parametrize("text", NOT_STARTING)
+def test_a_program_that_does_not_start_is_left_by_the_device(
+    device: Bench, image: ImageSet, text: str
+) -> None:
+    with pytest.raises(
+        FlashError, match=f"did not come up; the device went back to {image.digest().hex()[:12]}"
+    ):
+        flash(Target(port=device.port), quiet, image=broken(image, text))
+    state = inspect(Target(port=device.port))
+    assert state.pointer == "a" and state.running == "a" and not state.on_trial
+
+
+@LONG
+def test_a_program_that_hangs_is_left_by_the_device(device: Bench, image: ImageSet) -> None:
+    with pytest.raises(FlashError, match="went back to"):
+        flash(Target(port=device.port, come_up_s=60), quiet, image=broken(image, HANGS))
+    assert ask(device.link, 5.0).image_sha256 == image.digest().hex()
+
+
+def interrupted(device: Bench, image: ImageSet, operation: int, cut: Callable[[], None]) -> tuple[bool, int]:
+    """One flash with the cut at one operation: (did it get that far?, operations there were)."""
+    count = 0
+
+    def on_operation(number: int) -> None:
+        nonlocal count
+        count = number
+        if number == operation:
+            cut()
+
+    try:
+        flash(Target(port=device.port, on_operation=on_operation), quiet, image=image)
+    except FlashError:
+        assert count >= operation
+        return True, count
+    return count >= operation, count
+
+
+def cut_everywhere(device: Bench, image: ImageSet, cut: Callable[[], None], mend: Callable[[], None]) -> int:
+    """Cuts at one operation after the other; each time a complete program boots and a flash succeeds."""
+    version, operation, step = 0, 1, 1 if ALL else 9
+    while True:
+        new = changed(image, f"X = {version}\n")
+        reached, count = interrupted(device, new, operation, cut)
+        if not reached:
+            return count
+        mend()
+        state = inspect(Target(port=device.port))
+        running = state.running
+        assert running and state.slots[running].complete, (operation, state)
+        outcome = flash(Target(port=device.port), quiet, image=new)
+        assert not outcome.changed or outcome.came_up is not None
+        version += 1
+        operation += step
+
+
+def test_the_cable_may_go_at_every_operation(device: Bench, image: ImageSet) -> None:
+    def mend() -> None:
+        device.power_off()
+        device.plug()
+        device.power_on()
+
+    assert cut_everywhere(device, image, device.pull, mend) >= 15
+
+
+def test_power_may_go_at_every_operation(device: Bench, image: ImageSet) -> None:
+    assert cut_everywhere(device, image, device.power_off, device.power_on) >= 15
+
+
+def test_a_device_whose_cable_was_pulled_comes_back_by_itself(device: Bench, image: ImageSet) -> None:
+    reached, _ = interrupted(device, changed(image, "X = 1\n"), 12, device.pull)
+    assert reached
+    assert ask(device.link, 15.0).image_sha256 == image.digest().hex()
+    device.plug()
+    device.wait_for_port()
+    assert flash(Target(port=device.port), quiet, image=changed(image, "X = 1\n")).came_up
+
+
+def test_mpremote_itself_works_at_the_console(device: Bench, tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("kept" * 300)
+    port = os.path.realpath(tmp_path / "console")
+    command = [sys.executable, "-m", "mpremote", "connect", port]
+    content = hashlib.sha256(b"kept" * 300).hexdigest()
+    copy = ["resume", "fs", "cp", str(tmp_path / "note.txt"), ":note.txt", "+", "fs", "sha256sum", "note.txt"]
+    done = subprocess.run([*command, *copy], capture_output=True, text=True, timeout=30, check=True)
+    assert content in done.stdout
+    soft_reset = ["exec", "print(len(open('note.txt').read()), 'mcu' in globals())"]
+    done = subprocess.run([*command, *soft_reset], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout.strip() == "1200 False"
+
+
+def test_info_over_the_host_line_leaves_the_program_alone(
+    device: Bench, image: ImageSet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    boots = device.mcu.boots
+    assert main(["mcu", "info", "--link", device.link, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["image_sha256"] == image.digest().hex()
+    assert device.mcu.boots == boots
