@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ from vsecc_mcu.build import build
 from vsecc_mcu.flash import Target, flash, inspect, rollback
 from vsecc_sim.mcu.interpreter import find_micropython
 
+ROOT = Path(__file__).resolve().parents[2]
+EVERY_WRITE = Path(__file__).with_name("every_write.py")
 ALL = bool(os.environ.get("VSECC_FLASH_ALL"))
 INTERPRETER = find_micropython()
 pytestmark = pytest.mark.skipif(INTERPRETER is None, reason="no MicroPython here")
@@ -206,3 +209,24 @@ def test_info_over_the_host_line_leaves_the_program_alone(
     assert main(["mcu", "info", "--link", device.link, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["image_sha256"] == image.digest().hex()
     assert device.mcu.boots == boots
+
+
+def test_power_may_go_at_every_write_of_the_flash(tmp_path: Path, image: ImageSet, flashed: bytes) -> None:
+    """The flash is stood up as it was after each write of one flashing, and after half of the next."""
+    assert INTERPRETER is not None
+    (tmp_path / "chip.flash").write_bytes(flashed)
+    journal = tmp_path / "journal"
+    new = changed(changed(image, "X = 1\n" * 2000), "# another\n" * 1000, "mcu/more.py")
+    with Bench(tmp_path, journal="journal") as device:
+        ask(device.link, 5.0)
+        (tmp_path / "before.flash").write_bytes(device.flash_path.read_bytes())
+        start = journal.stat().st_size
+        flash(Target(port=device.port), quiet, image=new)
+    (tmp_path / "writes").write_bytes(journal.read_bytes()[start:])
+    argv = [str(EVERY_WRITE), str(ROOT / "mcu"), str(tmp_path / "before.flash"), str(tmp_path / "writes")]
+    digests = [image.digest().hex(), new.digest().hex()]
+    command = INTERPRETER.argv("-X", "heapsize=16m", *argv, "1" if ALL else "8", *digests)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = re.search(r"writes (\d+) looked (\d+) \[(\d+), (\d+)\]", done.stdout)
+    assert found and int(found[1]) > 100 and int(found[3]) > 0 and int(found[4]) > 0, done.stdout
