@@ -7,6 +7,7 @@ SUMMARY = "the real-time controller: flash, look inside, listen on its line"
 # verb -> (module, what --help says in the list)
 VERBS: dict[str, tuple[str, str]] = {
     "flash": ("vsecc_cli.mcu_flash", "put the program on a device"),
+    "elf": ("vsecc_cli.mcu_elf", "sizes, budget and address names of a firmware ELF"),
     "info": ("vsecc_cli.mcu_info", "what a device is and how it fares"),
     "reset": ("vsecc_cli.mcu_reset", "restart a device"),
     "rollback": ("vsecc_cli.mcu_rollback", "back to the program in the other slot"),

@@ -131,8 +131,10 @@ class WDT:
     """Watchdog; cannot be stopped."""
 
     def __init__(self, id=0, timeout=5000):
-        """Arms it."""
+        """Arms it; with boot files at once, because the program that follows may hang."""
         chip.note(chip.WDT_START, 0, timeout)
+        if chip.console_poll is not None:
+            chip.sleep_us(0)
 
     def feed(self):
         """Starts the time-out anew."""
