@@ -19,7 +19,7 @@ FLASH_AT, RAM_AT = 0x10000000, 0x20000000
 
 
 def arm_elf(*, arch: int = 11, text_bytes: int = 0x200, bss_bytes: int = 0x1000) -> bytes:
-    """A program for an RP2 chip: code in flash, data copied to RAM, zeroed memory, two functions, an object."""
+    """A program for an RP2 chip: code in flash, data copied to RAM, zeroed memory, three names."""
     text, data = b"\xc0\x46" * (text_bytes // 2), b"\x01\x02\x03\x04" * 4
     sub = b"\x06" + bytes([arch])
     file_scope = b"\x01" + struct.pack("<I", 5 + len(sub)) + sub
@@ -37,9 +37,8 @@ def arm_elf(*, arch: int = 11, text_bytes: int = 0x200, bss_bytes: int = 0x1000)
     titles = [b"", b".text", b".data", b".bss", b".ARM.attributes", b".symtab", b".strtab", b".shstrtab"]
     shstr = b"\0".join(titles[:1]) + b"\0" + b"\0".join(titles[1:]) + b"\0"
     offset, at = 52 + 3 * 32, {}
-    for key, content in (
-        ("text", text), ("data", data), ("attr", attributes), ("sym", symbols), ("str", names), ("shstr", shstr)
-    ):  # fmt: skip
+    parts = {"text": text, "data": data, "attr": attributes, "sym": symbols, "str": names, "shstr": shstr}
+    for key, content in parts.items():
         at[key] = (offset, len(content))
         offset += len(content)
     header = (
@@ -67,11 +66,10 @@ def arm_elf(*, arch: int = 11, text_bytes: int = 0x200, bss_bytes: int = 0x1000)
         (6, 3, 0, 0, *at["str"], 0, 0),
         (7, 3, 0, 0, *at["shstr"], 0, 0),
     )
-    sections = b"".join(
-        struct.pack("<10I", shstr.index(b"\0" + titles[n]) + 1 if n else 0, kind, flags, address, where, size, link,
-                    1, 4, entry)
-        for n, kind, flags, address, where, size, link, entry in rows
-    )  # fmt: skip
+    sections = b""
+    for n, kind, flags, address, where, size, link, entry in rows:
+        title = shstr.index(b"\0" + titles[n]) + 1 if n else 0
+        sections += struct.pack("<10I", title, kind, flags, address, where, size, link, 1, 4, entry)
     return header + programs + text + data + attributes + symbols + names + shstr + sections
 
 
@@ -123,27 +121,9 @@ def test_debugging_information_names_the_line(tmp_path: Path) -> None:
     if not shutil.which("gcc"):
         pytest.skip("no compiler here")
     (tmp_path / "fault.c").write_text("int last;\nint fail(int x)\n{\n  last = x;\n  return *(int *)0;\n}\n")
-    command = [
-        "gcc",
-        "-g",
-        "-c",
-        "-ffunction-sections",
-        "-o",
-        str(tmp_path / "f.o"),
-        str(tmp_path / "fault.c"),
-    ]
-    subprocess.run(command, check=True)
     (tmp_path / "main.c").write_text("int fail(int); int main(void) { return fail(1); }\n")
-    both = [
-        "gcc",
-        "-g",
-        "-no-pie",
-        "-o",
-        str(tmp_path / "f"),
-        str(tmp_path / "fault.c"),
-        str(tmp_path / "main.c"),
-    ]
-    subprocess.run(both, check=True)
+    files = [str(tmp_path / name) for name in ("f", "fault.c", "main.c")]
+    subprocess.run(["gcc", "-g", "-no-pie", "-o", *files], check=True)
     firmware = read(tmp_path / "f")
     start = next(symbol for symbol in firmware.symbols if symbol.name == "fail")
     lines = {firmware.place(start.address + offset).line for offset in range(start.size)}
@@ -158,10 +138,12 @@ def test_broken_files_are_refused_in_one_line(tmp_path: Path, seed: int) -> None
     for _ in range(0 if seed % 3 == 0 else 20):
         content[chance.randrange(len(content) if seed % 3 == 1 else 160)] = chance.randrange(256)
     path = written(tmp_path, bytes(content))
+    problem = ""
     try:
         read(path).place(FLASH_AT + 0x120)
     except BadElf as error:
-        assert "\n" not in str(error) and str(path) in str(error)
+        problem = str(error)
+    assert "\n" not in problem and (not problem or str(path) in problem)
 
 
 def test_what_is_no_elf_is_one_line_for_the_user(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
