@@ -13,5 +13,6 @@ VERBS: dict[str, tuple[str, str]] = {
     "rollback": ("vsecc_cli.mcu_rollback", "back to the program in the other slot"),
     "monitor": ("vsecc_cli.mcu_monitor", "the line decoded, live or from a recording"),
     "record": ("vsecc_cli.mcu_record", "the line into pcapng files of bounded size"),
+    "replay": ("vsecc_cli.mcu_replay", "one side of a recording against a real peer"),
     "campaign": ("vsecc_cli.mcu_campaign", "the fault campaign of the MCU program"),
 }
