@@ -28,8 +28,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "replay",
         help="one side of a recording against a real peer",
         description="Plays the messages of one side in a session of its own and compares what comes back "
-        "with the recording. Exit 1 on a difference. As host every grant is sent EMPTY, so that no relay closes, "
-        "unless --allow-energy is given; commands (pilot, outputs, locks, LEDs, reset) are sent as recorded.",
+        "with the recording. Exit 1 on a difference. As host every grant is sent EMPTY, so that no relay "
+        "closes, unless --allow-energy is given; commands (pilot, outputs, locks, LEDs, reset) are sent as "
+        "recorded.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     granting = script.grants_of_relays() if args.role == "host" else 0
     if granting and not args.allow_energy:
         print(
-            f"{granting} grants of relays are sent empty: nothing closes. --allow-energy sends them as they are",
+            f"{granting} grants of relays are sent empty: no relay closes (--allow-energy sends them whole)",
             file=sys.stderr,
         )
     asyncio.run(_play(args, player, line.url if line else ""))
