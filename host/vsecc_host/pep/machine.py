@@ -229,7 +229,7 @@ class PepMachine:
         if message.kind == Kind.STATUS:
             self._on_status(Status.of(message.payload, now), now)
         else:
-            self.notes.add("PECC event", codec.shown(message.payload["eventDetails"]), now)
+            self.notes.add("PECC event", message.payload["eventDetails"], now)
 
     def _on_status(self, status: Status, now: float) -> None:
         self.status, self._since = status, now

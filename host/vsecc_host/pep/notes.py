@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from vsecc_host.pep.codec import shown
+
 QUIET_S = 1.0
 MAX_KINDS = 64
 
@@ -21,7 +23,7 @@ class Notes:
         self.counts[what] = self.counts.get(what, 0) + 1
         if now >= self._next_at.get(what, now):
             self._next_at[what] = now + QUIET_S
-            self._lines.append(f"{what}: {detail} (so far {self.counts[what]})" if detail else what)
+            self._lines.append(f"{what}: {shown(detail, quoted=False)} (so far {self.counts[what]})")
 
     def take(self) -> list[str]:
         """Lines since the last call."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum, IntEnum
 from typing import Any
 
+from vsecc_host.pep.codec import shown
 from vsecc_host.pep.messages import (
     ChargingState,
     ContactorsStatus,
@@ -160,7 +161,7 @@ class Requests:
             return None
         if message.type is MessageType.ERROR:
             category = ErrorCategory(message.payload["errorCategory"])
-            return self._failed(now, category, message.payload["errorDetails"])
+            return self._failed(now, category, shown(message.payload["errorDetails"], quoted=False))
         self._pending = None
         self._failures.pop(ask.slot, None)
         return Outcome(ask, Verdict.ACCEPTED, message.payload)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 LINKTYPE_ETHERNET = 1
 LINKTYPE_USER0 = 147  # private use: raw UART bytes
+LINKTYPE_USER1 = 148  # private use: PEP texts
 INBOUND, OUTBOUND = 1, 2  # epb_flags, seen from the host
 
 _SHB, _IDB, _EPB = 0x0A0D0D0A, 0x00000001, 0x00000006

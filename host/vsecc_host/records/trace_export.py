@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address
@@ -21,6 +22,7 @@ _NOWHERE = IPv6Address("fe80::1").packed
 
 V2G_LAYERS = ("sdp", "v2gtp", "slac")
 SERIAL_LAYERS = ("mcu",)
+PEP_LAYER = "pep"
 
 
 # --- recorded session --------------------------------------------------------------------------------------
@@ -44,7 +46,9 @@ class _Connection:
 
 def to_capture(records: Iterable[Record], evse_id: int | None = None) -> Json:
     """The recorded-session form of one outlet, the first one that talked when none is named."""
-    frames = [record for record in records if isinstance(record, Frame) and record.layer in V2G_LAYERS]
+    everything = [record for record in records if isinstance(record, Frame)]
+    power = [frame for frame in everything if frame.layer == PEP_LAYER]
+    frames = [frame for frame in everything if frame.layer in V2G_LAYERS]
     if evse_id is None:
         evse_id = next((frame.evse_id for frame in frames), 0)
     frames = [frame for frame in frames if frame.evse_id == evse_id]
@@ -62,6 +66,7 @@ def to_capture(records: Iterable[Record], evse_id: int | None = None) -> Json:
         "tcp": [{"t": _rounded(one.start_s), "messages": one.messages, "end": []} for one in connections],
         "frames": rows,
         "homeplug": [_homeplug(frame, frame.at - zero_s) for frame in frames if frame.layer == "slac"],
+        "pep": [_pep(frame, frame.at - zero_s) for frame in power if frame.evse_id == evse_id],
     }
 
 
@@ -83,6 +88,24 @@ def _homeplug(frame: Frame, at_s: float) -> Json:
         "mmtype": f"{int.from_bytes(raw[15:17], 'little'):04x}",
         "hex": raw.hex(),
     }
+
+
+def _pep(frame: Frame, at_s: float) -> Json:
+    """One message to or from the power electronics; `message` None: it was no JSON object."""
+    return {
+        "t": _rounded(at_s),
+        "dir": "pecc->secc" if frame.direction == "rx" else "secc->pecc",
+        "text": frame.raw.decode(errors="replace"),
+        "message": _pep_message(frame.raw),
+    }
+
+
+def _pep_message(raw: bytes) -> Json | None:
+    try:
+        message = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) else None
 
 
 def _rounded(at_s: float) -> float:
@@ -187,7 +210,7 @@ def to_pcapng(records: Iterable[Record], *, epoch_s: float = 0.0) -> bytes:
     """What crossed the host's borders as a pcapng file; `epoch_s` is wall time minus the trace's time.
 
     Interface 0 shows SLAC as it was, SDP and V2GTP in packets made up around them; interface 1 the UART
-    bytes. The comment of a packet is its cause id.
+    bytes; interface 2 the JSON texts of PEP. The comment of a packet is its cause id.
     """
     writer = _PcapWriter(epoch_s)
     for record in records:
@@ -203,6 +226,7 @@ class _PcapWriter:
             pcapng.section_header("vsecc"),
             pcapng.interface(pcapng.LINKTYPE_ETHERNET, "v2g"),
             pcapng.interface(pcapng.LINKTYPE_USER0, "mcu-uart"),
+            pcapng.interface(pcapng.LINKTYPE_USER1, "pep"),
         ]
         self._servers: dict[int, pcapng.Endpoint] = {}
         self._talks: dict[int, pcapng.TcpTalk] = {}
@@ -214,6 +238,8 @@ class _PcapWriter:
         self._last_at = frame.at
         if frame.layer in SERIAL_LAYERS:
             self._put(frame, frame.raw, interface=1)
+        elif frame.layer == PEP_LAYER:
+            self._put(frame, frame.raw, interface=2)
         elif frame.layer == "slac":
             self._put(frame, frame.raw)
         elif frame.layer == "sdp":
@@ -330,7 +356,18 @@ def describe(record: Record) -> str:
         return f"{_name(decoded)}, {len(record.raw)} bytes"
     if record.layer == "sdp":
         return next(iter(_sdp_json(record.raw) or {"SDP": None}))
+    if record.layer == PEP_LAYER:
+        return _pep_text(record.raw)
     return f"{len(record.raw)} bytes"
+
+
+def _pep_text(raw: bytes) -> str:
+    """Such as "request targetValues 9"."""
+    message = _pep_message(raw)
+    if message is None:
+        return f"no JSON, {len(raw)} bytes"
+    words = (message.get("type"), message.get("kind"), message.get("sequenceNumber"))
+    return " ".join(str(word) for word in words if word is not None)
 
 
 def _name(decoded: Json | None) -> str:

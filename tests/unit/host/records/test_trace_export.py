@@ -197,16 +197,17 @@ def ip_payload(frame: bytes):
     return protocol, IPv6Address(ip[8:24]), IPv6Address(ip[24:40]), segment
 
 
-def test_the_file_begins_with_section_and_both_interfaces(trace):
+def test_the_file_begins_with_section_and_its_interfaces(trace):
     found = list(blocks(to_pcapng(trace)))
-    assert [kind for kind, _ in found[:3]] == [0x0A0D0D0A, 1, 1]
+    assert [kind for kind, _ in found[:4]] == [0x0A0D0D0A, 1, 1, 1]
     assert struct.unpack_from("<IHHq", found[0][1]) == (0x1A2B3C4D, 1, 0, -1)
     assert options(found[0][1][16:])[4] == b"vsecc"
-    ethernet, uart = found[1][1], found[2][1]
+    ethernet, uart, pep = found[1][1], found[2][1], found[3][1]
     assert struct.unpack_from("<H", ethernet)[0] == pcapng.LINKTYPE_ETHERNET
     assert struct.unpack_from("<H", uart)[0] == pcapng.LINKTYPE_USER0
+    assert struct.unpack_from("<H", pep)[0] == pcapng.LINKTYPE_USER1
     assert (options(ethernet[8:])[2], options(uart[8:])[2]) == (b"v2g", b"mcu-uart")
-    assert {kind for kind, _ in found[3:]} == {6}
+    assert {kind for kind, _ in found[4:]} == {6}
 
 
 def test_uart_bytes_go_to_the_second_interface(trace):
@@ -320,3 +321,29 @@ def test_a_flow_as_a_picture(loop_trace):
 
 def test_an_unknown_flow_says_so(loop_trace):
     assert flow_text(loop_trace, 99) == "cause 99: nothing recorded"
+
+
+# --- power electronics --------------------------------------------------------------------------------------
+
+ASKED = b'{"type":"request","kind":"targetValues","sequenceNumber":9,"payload":{}}'
+TOLD = b'{"type":"info","kind":"status","payload":{}}'
+
+
+def test_pep_is_part_of_every_form(trace):
+    cause = trace.new_cause()
+    for direction, raw in (("tx", ASKED), ("rx", TOLD), ("rx", b"\xff nonsense"), ("rx", b"[1]")):
+        trace.frame(layer="pep", direction=direction, raw=raw, cause=cause, evse_id=1)
+    trace.frame(layer="pep", direction="rx", raw=TOLD, cause=trace.new_cause(), evse_id=2)
+    rows = json.loads(json.dumps(to_capture(trace)))["pep"]
+    assert [(row["dir"], row["message"] and row["message"]["kind"]) for row in rows] == [
+        ("secc->pecc", "targetValues"),
+        ("pecc->secc", "status"),
+        ("pecc->secc", None),
+        ("pecc->secc", None),
+    ]
+    assert rows[0]["text"] == ASKED.decode()
+    assert ASKED in to_pcapng(trace)
+    picture = flow_mermaid(trace, cause)
+    assert "pep->>PECC: request targetValues 9" in picture
+    assert "PECC->>pep: info status" in picture
+    assert "PECC->>pep: no JSON, 10 bytes" in picture
