@@ -55,6 +55,9 @@ class SpiBus:
         """The MCU's pins float: pull-ups release the selects, a pull-down holds the expanders in reset."""
         self._low.clear()
         self._set_expander_reset(False, self._board.now_us)
+        self._light_changed_us = [-FLASH_US] * 4
+        for led in range(4):
+            self._board.write_led(led, 0)
 
     def transfer(self, mosi: bytes, at_us: int) -> bytes:
         """One conversation on the bus; a line nobody drives reads as ones."""

@@ -26,12 +26,12 @@ class Board:
             buffer[chip.W_ADC_COUNT] = 200
             buffer[chip.W_ADC_TOTAL] = 200
             buffer[chip.W_FLAGS] = 0
+        elif count == 3:  # a converter that answers; the other chips do not
+            buffer[0], buffer[1], buffer[2] = 0xFF, 0xE4, 0x21
         return count
 
 from mcu import boards
 table = boards.choose("test")
-
-
 board = Board()
 chip.connect(board, board, None)
 from mcu.hal.pico import Hal
@@ -48,6 +48,26 @@ def cycle(n):
     for relay in (1, 2, 3):
         hal.relay_feed(relay)
         hal.relay_feedback(relay)
+        hal.reference_mv()
+    for port in (1, 2):
+        hal.cc1_mv(port - 1)
+        hal.analog_mv(port)
+        hal.lock_ohm(port)
+        hal.lock_overload(port)
+        hal.lock_drive(port, 1)
+        hal.lock_drive(port, 0)
+    for led in range(4):
+        hal.led(led, 1 + (n & 3))
+    hal.supply_mv()
+    hal.digital_inputs()
+    hal.digital_outputs(n)
+    hal.output_overloads()
+    hal.supervise()
+    hal.chip_faults()
+    hal.button_pressed()
+    for _ in range(4):
+        sensor = hal.temperature_step()
+        hal.resistance_mohm(sensor)
     hal.dip_switches()
     while hal.uart_read_into(rx):
         pass
