@@ -189,11 +189,31 @@ def environment(interface: str, protocol: str = "din") -> dict[str, str]:
     }
 
 
+# The package asks its power electronics by this call and waits for it inside the answer to the car.
+_SLOW_POWER = """
+import asyncio
+from iso15118.secc import main
+from iso15118.secc.controller.simulator import SimEVSEController
+
+
+class Slow(SimEVSEController):
+    async def send_charging_command(self, *args, **kwargs):
+        await asyncio.sleep(%f)
+
+
+main.SimEVSEController = Slow
+main.run()
+"""
+
+
 @contextlib.contextmanager
-def secc(python: Path, pair: VethPair, protocol: str = "din") -> Iterator[subprocess.Popen[bytes]]:
-    """The package's SECC on the station's end of the pair."""
+def secc(
+    python: Path, pair: VethPair, protocol: str = "din", *, power_s: float | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """The package's SECC on the station's end of the pair; its power electronics take `power_s` to answer."""
     need_java()
-    command = inside(pair.station_namespace, python, "-m", "iso15118.secc.main")
+    program = ("-m", "iso15118.secc.main") if power_s is None else ("-c", _SLOW_POWER % power_s)
+    command = inside(pair.station_namespace, python, *program)
     process = subprocess.Popen(
         command,
         env=environment(pair.station_interface, protocol),

@@ -115,7 +115,7 @@ async def _two_cars(profile: str, seconds: float, progress: Progress) -> Figures
                 stdout=asyncio.subprocess.PIPE,
             )  # fmt: skip
             try:
-                addresses = await asyncio.wait_for(_sdp_addresses(process), HOST_UP_S)
+                addresses = await asyncio.wait_for(sdp_addresses(process), HOST_UP_S)
                 times = await _charge(mcu, addresses, profile, seconds)
                 memory_mib = ecog.tree_memory_mib(process.pid)
             finally:
@@ -127,7 +127,7 @@ async def _two_cars(profile: str, seconds: float, progress: Progress) -> Figures
     )
 
 
-async def _sdp_addresses(process: asyncio.subprocess.Process) -> dict[int, str]:
+async def sdp_addresses(process: asyncio.subprocess.Process) -> dict[int, str]:
     """SDP address per outlet, from what the host prints when it is up."""
     assert process.stdout is not None
     addresses: dict[int, str] = {}

@@ -29,6 +29,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("bench", "link"): ("vsecc_bench.link", "MCU link beside its peers"),
     ("bench", "slac"): ("vsecc_bench.slac", "SLAC matching beside pyslac"),
     ("bench", "trip"): ("vsecc_bench.trip", "pilot leaves C to relay output low"),
+    ("bench", "pep"): ("vsecc_bench.pep", "EV request to PEP targetValues, beside the EcoG SECC"),
     ("bench", "session"): ("vsecc_bench.session", "whole sessions: answers, memory, loop latency"),
 }
 GROUPS = {"mcu": mcu.SUMMARY, "sim": "simulators", "bench": "benchmarks beside their peers"}
