@@ -283,6 +283,8 @@ class PepMachine:
             self._standby.refused(now)
         elif ask.slot is Slot.CABLE_CHECK:
             self._check = None
+        elif ask.slot is Slot.TARGET and not ask.energising:
+            self._on_reset(c.PowerReset(evse_id=self.evse_id), now, ask.cause)  # the other way to zero
         inoperative = outcome.category is ErrorCategory.INOPERATIVE
         if ask.energising or (ask.slot is Slot.TARGET and not inoperative):
             self._yield_to_station(now)

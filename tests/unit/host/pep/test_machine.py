@@ -515,3 +515,11 @@ def test_nothing_is_sent_that_is_not_json() -> None:
     line = Line().ready().do(c.PowerCableCheck(evse_id=1, voltage_v=-1.0))
     assert json.loads(json.dumps(line.sent)) == line.sent
     assert line.pending["payload"] == {"voltage": 0}
+
+
+def test_a_refused_zero_is_followed_by_a_reset() -> None:
+    line = Line().ready()
+    line.target(0.0, 0.0, PowerPhase.POST_CHARGE)
+    line.refuse("value")
+    assert line.pending["kind"] == "reset"
+    assert [event.cause for event in line.events if isinstance(event, e.PowerLost)] == [Cause.POWER_REFUSED]
