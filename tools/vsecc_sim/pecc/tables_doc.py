@@ -1,4 +1,4 @@
-"""Writes the tables of docs/pecc-simulator.md: `python -m vsecc_sim.pecc.tables_doc docs/pecc-simulator.md`."""
+"""Writes the tables of its document: `python -m vsecc_sim.pecc.tables_doc docs/pecc-simulator.md`."""
 
 from __future__ import annotations
 
