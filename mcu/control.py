@@ -8,6 +8,8 @@ import gc
 from array import array
 
 from mcu.crash import PROGRESS, ROUNDS
+from mcu.safety import CC1_AC, CC1_DC
+from mcu.self_test import SelfTest
 from mcu.ticks import add, diff
 from vsecc_link.messages import CP_A, CP_F, CP_UNKNOWN
 
@@ -57,6 +59,8 @@ class Control:
         self._monitor_1 = safety.guards[0].monitor
         self._monitor_2 = safety.guards[1].monitor
         self._plateaus = array("i", (0, 0, 0, 0))
+        self.self_test = SelfTest(hal, safety)
+        self._is_told = False  # what the self-test found
         self._token = 0
         self._slot = 0
         self._deadline = hal.ticks_us()
@@ -106,6 +110,9 @@ class Control:
         hal.keep(PROGRESS, self._slot << 8)
         self.protect(now)
         slot = self._slot
+        if not self._is_told and self._safety.is_tested:
+            self._is_told = True
+            self.self_test.report(link.log)
         hal.keep(PROGRESS, slot << 8 | _STAGE_LINE)
         if not slot:
             self.rounds = self.rounds + 1 & _ROUNDS_MASK
@@ -128,6 +135,10 @@ class Control:
         out = self._plateaus
         chore = CHORES[self._slot]
         self._slot = self._slot + 1 & _ROUND_MASK
+        if not self._safety.is_tested:
+            self._test(now)
+            self._token |= _PILOT_1 | _PILOT_2 | _DECIDED | _CHORE
+            return
         hal.pilot_measure(1, out)
         self._monitor_1.feed(out[0], out[1], out[2], out[3], now)
         if chore == _COUNTS_1:
@@ -146,6 +157,20 @@ class Control:
             self._slow_reading(chore)
         self._token |= token | _CHORE
 
+    def _test(self, now):
+        """A cycle before the self-test is over: nothing is judged, nothing can close."""
+        level_1_mv = self._level_mv(1)
+        level_2_mv = self._level_mv(2)
+        self._safety.watch(now)
+        if self.self_test.step(level_1_mv, level_2_mv, now):
+            self._safety.is_tested = True
+
+    def _level_mv(self, port):
+        """Level of a steady pilot; 0 without samples."""
+        out = self._plateaus
+        self._hal.pilot_measure(port, out)
+        return out[0] if out[2] > out[3] else out[1]
+
     def wait(self):
         """Idle until the next cycle; a late one starts at once and the grid starts anew."""
         self._deadline = add(self._deadline, CYCLE_US)
@@ -158,16 +183,19 @@ class Control:
         self._collected = False
 
     def _slow_reading(self, chore):
-        """Pilot period or proximity of one port."""
+        """Pilot period or proximity of one port; CC1 goes with proximity, AC first."""
         hal = self._hal
+        guards = self._safety.guards
         if chore == _PERIOD_1:
             self._monitor_1.read_back.feed_period(hal.pilot_period_us(1))
         elif chore == _PERIOD_2:
             self._monitor_2.read_back.feed_period(hal.pilot_period_us(2))
         elif chore == _PROXIMITY_1:
-            self._safety.guards[0].feed_proximity(hal.proximity_mv(1), hal.dip_switches())
+            guards[0].proximity.feed(hal.proximity_mv(1), hal.dip_switches())
+            guards[1].feed_cc1(CC1_AC, hal.cc1_mv(CC1_AC), hal.dip_switches())
         elif chore == _PROXIMITY_2:
-            self._safety.guards[1].feed_proximity(hal.proximity_mv(2), hal.dip_switches())
+            guards[1].proximity.feed(hal.proximity_mv(2), hal.dip_switches())
+            guards[1].feed_cc1(CC1_DC, hal.cc1_mv(CC1_DC), hal.dip_switches())
 
     def _is_idle(self):
         """No vehicle on any port."""

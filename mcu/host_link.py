@@ -10,6 +10,7 @@ from vsecc_link import messages
 from vsecc_link import ticks as milliseconds
 from vsecc_link.cyclic import CyclicReader
 from vsecc_link.envelope import MCU
+from vsecc_link.frame import COUNT_MASK
 from vsecc_link.link import LOST, MESSAGE, UP, Link
 
 try:
@@ -147,7 +148,7 @@ class HostLink:
     def _receive(self, count):
         self.link.receive(self._rx, self._now_ms, count)
         bad = self.link.parser.bad
-        self.heap_taken += _HEAP_PER_BAD_FRAME * (bad - self._bad_frames)
+        self.heap_taken += _HEAP_PER_BAD_FRAME * (bad - self._bad_frames & COUNT_MASK)
         self._bad_frames = bad
         if count > _SHORT_CHUNK:
             self.heap_taken += _HEAP_PER_LONG_CHUNK
@@ -224,7 +225,7 @@ class HostLink:
         handler = self._handlers.get(message[0])
         problem = handler(message) if handler else "not known here"
         if problem:
-            self.refused += 1
+            self.refused = self.refused + 1 & COUNT_MASK
             self.link.send((messages.REFUSED, message[0], problem[:80]), self._now_ms)
 
     def _set_pilot(self, message):
@@ -375,7 +376,7 @@ class HostLink:
             values[at + 2] = monitor.low_mv
             values[at + 3] = guard.driver.duty_permille
             values[at + 4] = guard.faults
-            values[at + 5] = guard.proximity_mv
+            values[at + 5] = guard.proximity.millivolt
             at += 6
 
     def _fill_telemetry(self, now):

@@ -4,26 +4,34 @@ import sys
 
 import mcu
 import vsecc_link
-from mcu import crash, image, slots
+from mcu import crash, image, memory_test, slots
 from mcu.changes import Changes
 from mcu.control import Control
 from mcu.cp_control import CpMonitor, PilotDriver
+from mcu.device_faults import DeviceFaults
 from mcu.host_link import HostLink
 from mcu.io_control import IoControl
-from mcu.safety import PortGuard, Relay, Safety
+from mcu.safety import CC1_RANGES_MV, PP_RANGES_MV, Contact, PortGuard, Relay, Safety
+from mcu.self_test import check_image, check_memory
 
 CAUSE_FATAL = crash.CAUSE_FATAL
+# Bits of the DIP switches 3 and 4; 1 and 2 are the ports' own.
+DIP_CC1_AC = 4
+DIP_CC1_DC = 8
 
 
 def make_safety(hal):
-    """Both guards and the spare relay over one hardware."""
+    """Both guards and the spare relay over one hardware; CC1 of GB/T supervises REL2."""
     changes = Changes()
+    cc1 = (Contact(CC1_RANGES_MV, DIP_CC1_AC), Contact(CC1_RANGES_MV, DIP_CC1_DC))
     guards = []
     for port in (1, 2):
         monitor = CpMonitor(changes)
         driver = PilotDriver(hal, port, monitor)
-        guards.append(PortGuard(monitor, driver, Relay(hal, port, changes), 1 << port - 1, changes))
-    return Safety(guards, Relay(hal, 3, changes), changes)
+        proximity = Contact(PP_RANGES_MV, 1 << port - 1)
+        relay = Relay(hal, port, changes)
+        guards.append(PortGuard(monitor, driver, relay, changes, proximity, cc1 if port == 2 else ()))
+    return Safety(guards, Relay(hal, 3, changes), changes, DeviceFaults(changes))
 
 
 def make_control(hal, image_sha256=None, collect=None):
@@ -31,9 +39,12 @@ def make_control(hal, image_sha256=None, collect=None):
     if image_sha256 is None:
         image_sha256 = image.slot_digest(mcu, vsecc_link)
     safety = make_safety(hal)
-    io_control = IoControl(hal, safety)
+    check_image(safety, image_sha256, slots.recorded_digest(), hal.ticks_us())
+    io_control = IoControl(hal, safety, safety.device_faults)
     link = HostLink(hal, safety, io_control, image_sha256)
-    return Control(hal, safety, io_control, link, collect)
+    control = Control(hal, safety, io_control, link, collect)
+    check_memory(safety, memory_test, hal.ticks_us())
+    return control
 
 
 def run(hal):

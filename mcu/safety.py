@@ -7,11 +7,19 @@ from mcu.ticks import add, diff
 from vsecc_link.messages import (
     CP_A,
     CP_B,
+    DEVICE_ADC_REFERENCE,
+    DEVICE_BROWN_OUT,
+    DEVICE_IMAGE,
+    DEVICE_MEMORY,
+    DEVICE_SAMPLING,
+    FAULT_CC1,
     FAULT_PP,
     FAULT_RELAY_NO_CLOSE,
     FAULT_RELAY_WELDED,
     OPEN_BOOT,
+    OPEN_CC1,
     OPEN_CP,
+    OPEN_DEVICE,
     OPEN_FAULT,
     OPEN_GRANT_EXPIRED,
     OPEN_NO_GRANT,
@@ -27,7 +35,47 @@ CONTACT_TIME_US = 100_000
 # PP divider 330 ohm to 5 V with 2.7 kohm to PE: 150 ohm (type 1 latched) 1.5 V, 1500 ohm (CCS 2) 3.7 V;
 # between them the release button (2.8 V), above an open pin (4.5 V), below a short.
 PP_RANGES_MV = ((1000, 2200), (3300, 4100))
-PP_CONFIRM = 2  # readings, one each 16 ms
+# CC1 of GB/T: 12 V behind 1 kohm; 1 kohm in the plug and 1 kohm in the vehicle make 4 V. Plug out or its
+# switch pressed is 6 V, both 12 V, a short 0 V.
+CC1_RANGES_MV = ((3200, 4800),)
+CC1_AC = 0
+CC1_DC = 1
+CONFIRM_READINGS = 2  # one each 16 ms
+
+# Faults of the device under which no relay may close; the others concern comfort or show in PP and CC1.
+BLOCKING = (
+    1 << DEVICE_BROWN_OUT
+    | 1 << DEVICE_ADC_REFERENCE
+    | 1 << DEVICE_SAMPLING
+    | 1 << DEVICE_MEMORY
+    | 1 << DEVICE_IMAGE
+)
+
+
+class Contact:
+    """One proximity contact: recognised, or its supervision switched off by its DIP switch (rule S1)."""
+
+    def __init__(self, ranges_mv, dip_mask):
+        self._ranges_mv = ranges_mv
+        self._dip_mask = dip_mask
+        self._plugged = False
+        self._streak = 0  # readings in a row that disagree with `_plugged`
+        self.ok = False
+        self.millivolt = 0
+
+    def feed(self, millivolt, dip_switches):
+        """Take one reading, every 16 ms; True when it satisfies the rule."""
+        self.millivolt = millivolt
+        plugged = False
+        for low, high in self._ranges_mv:
+            if low <= millivolt <= high:
+                plugged = True
+        self._streak = self._streak + 1 if plugged != self._plugged else 0
+        if self._streak >= CONFIRM_READINGS:
+            self._plugged = plugged
+            self._streak = 0
+        self.ok = self._plugged or dip_switches & self._dip_mask != 0
+        return self.ok
 
 
 class Relay:
@@ -86,35 +134,29 @@ class Relay:
 class PortGuard:
     """Everything that decides about the relay of one port."""
 
-    def __init__(self, monitor, driver, relay, dip_mask, changes):
+    def __init__(self, monitor, driver, relay, changes, proximity, cc1=()):
         self.monitor = monitor
         self.driver = driver
         self.relay = relay
         self.faults = 0  # latched
         self.fault_ticks = 0
-        self.proximity_mv = 0
-        self.pp_ok = False  # plug recognised, or supervision switched off by this port's DIP switch
+        self.start_faults = 0  # found by the self-test, present until a restart
+        self.proximity = proximity
+        self.cc1 = cc1  # contacts of CC1 that supervise this port's relay
+        self.cc1_ok = not cc1
         self.granted = False
         # Grants count only in a session the host began with PWM: not after a start, not after a silence.
         self.needs_pilot = True
         self._fell_silent = False
         self._changes = changes
-        self._dip_mask = dip_mask
-        self._pp_plugged = False
-        self._pp_streak = 0  # readings in a row that disagree with `_pp_plugged`
 
-    def feed_proximity(self, millivolt, dip_switches):
-        """Take one PP reading, every 16 ms."""
-        self.proximity_mv = millivolt
-        plugged = False
-        for low, high in PP_RANGES_MV:
-            if low <= millivolt <= high:
-                plugged = True
-        self._pp_streak = self._pp_streak + 1 if plugged != self._pp_plugged else 0
-        if self._pp_streak >= PP_CONFIRM:
-            self._pp_plugged = plugged
-            self._pp_streak = 0
-        self.pp_ok = self._pp_plugged or dip_switches & self._dip_mask != 0
+    def feed_cc1(self, index, millivolt, dip_switches):
+        """Take one reading of CC1_AC or CC1_DC."""
+        self.cc1[index].feed(millivolt, dip_switches)
+        ok = True
+        for contact in self.cc1:
+            ok = ok and contact.ok
+        self.cc1_ok = ok
 
     def grant(self, allowed):
         """A grant counts in C and D only, and not before this session's first PWM."""
@@ -129,38 +171,52 @@ class PortGuard:
         """The host set PWM: from here on its grants count."""
         self.needs_pilot = self._fell_silent = False
 
-    def tick(self, now):
-        """Latch faults, then decide about the relay; the pilot follows an opened relay one tick later."""
+    def tick(self, now, blocked):
+        """Latch faults, then decide about the relay; the pilot follows an opened relay one tick later.
+
+        `blocked`: the device itself is not fit to close anything.
+        """
         relay = self.relay
         monitor = self.monitor
         if self.needs_pilot and not relay.driven and self.driver.mode == PILOT_PWM:
             self.driver.set(PILOT_STEADY_POSITIVE, 0)
-        present = monitor.faults | relay.supervise(now)
-        if relay.driven and not self.pp_ok:
-            present |= 1 << FAULT_PP
+        present = monitor.faults | self.start_faults | relay.supervise(now)
+        if relay.driven:
+            if not self.proximity.ok:
+                present |= 1 << FAULT_PP
+            if not self.cc1_ok:
+                present |= 1 << FAULT_CC1
         if present & ~self.faults:
             self.faults |= present
             self._faults_changed(now)
-        if self.faults:
-            reason = OPEN_FAULT
-        elif not monitor.is_energy:
-            self.granted = False
-            reason = OPEN_CP
-        elif not self.pp_ok:
-            reason = OPEN_PP
-        elif self.granted:
-            reason = OPEN_NOT
-        else:
-            reason = OPEN_GRANT_EXPIRED if self._fell_silent else OPEN_NO_GRANT
+        reason = self._reason(blocked)
         if reason != relay.reason:
             relay.decide(reason, now)
+
+    def _reason(self, blocked):
+        """OPEN_NOT when all of rule S1 holds, else the first that does not; that may end the grant."""
+        if blocked or self.faults or not self.monitor.is_energy:
+            self.granted = False
+        if blocked:
+            return OPEN_DEVICE
+        if self.faults:
+            return OPEN_FAULT
+        if not self.monitor.is_energy:
+            return OPEN_CP
+        if not self.proximity.ok:
+            return OPEN_PP
+        if not self.cc1_ok:
+            return OPEN_CC1
+        if self.granted:
+            return OPEN_NOT
+        return OPEN_GRANT_EXPIRED if self._fell_silent else OPEN_NO_GRANT
 
     def clear_faults(self, now):
         """None when all are cleared, else why not: CP must be A or B and every cause gone."""
         state = self.monitor.state
         if state != CP_A and state != CP_B:
             return "CP is not A or B"
-        kept = self.faults & (self.monitor.faults | self.relay.supervise(now))
+        kept = self.faults & (self.monitor.faults | self.start_faults | self.relay.supervise(now))
         if kept != self.faults:
             self.faults = kept
             self._faults_changed(now)
@@ -174,11 +230,13 @@ class PortGuard:
 class Safety:
     """Both ports, the unassigned third relay, and the life of the host's grant."""
 
-    def __init__(self, guards, spare, changes):
+    def __init__(self, guards, spare, changes, device_faults):
         self.guards = guards
         self.changes = changes
+        self.device_faults = device_faults
         self.spare = spare  # REL3: stays open until a port is assigned to it
         self.relays = (guards[0].relay, guards[1].relay, spare)
+        self.is_tested = False  # the self-test at start is over; before it nothing is decided
         self.host_alive = False
         self._host_until = 0
         self._first, self._second = guards
@@ -192,6 +250,8 @@ class Safety:
 
     def set_pilot(self, port, mode, duty_permille, now):
         """None when done, else why not. PWM starts the silence timer: it ends without grants (rule S3)."""
+        if not self.is_tested:
+            return "self-test is running"
         guard = self.guards[port - 1]
         if not guard.driver.set(mode, duty_permille):
             return "duty outside 30..970 permille"
@@ -207,12 +267,18 @@ class Safety:
         for guard in self.guards:
             guard.silence()
 
+    def watch(self, now):
+        """Contacts only, while the self-test drives the pilots."""
+        for relay in self.relays:
+            relay.supervise(now)
+
     def tick(self, now):
         """Decide about every relay; call once a cycle, after the pilots were read."""
         if self.host_alive and diff(now, self._host_until) >= 0:
             self.lose_host()
-        self._first.tick(now)
-        self._second.tick(now)
+        blocked = self.device_faults.mask & BLOCKING != 0
+        self._first.tick(now, blocked)
+        self._second.tick(now, blocked)
 
     def refresh(self, now):
         """Renew each keep-alive, every 4 ms of its 19; a change was passed on at once by `tick`."""

@@ -9,6 +9,7 @@ import os
 from mcu.crash import STARTS
 
 POINTER = "/slot"
+COMPLETE = "complete"  # see boot.py; its text is the digest of the files, in hex
 SETTLED_CYCLES = 100
 TRIAL_CYCLES = 1000
 _LETTERS = "ab"
@@ -27,6 +28,18 @@ def is_settled(letter, pointer=POINTER):
             return stream.read().strip() == letter
     except OSError:
         return False
+
+
+def recorded_digest(letter=None, root="/"):
+    """Digest the slot's files had when they were written and checked; None when none is recorded."""
+    letter = own_letter() if letter is None else letter
+    if not letter:
+        return None
+    try:
+        with open(root + letter + "/" + COMPLETE) as stream:
+            return binascii.unhexlify(stream.read().strip())
+    except (OSError, ValueError):
+        return None
 
 
 def settle(letter, pointer=POINTER):

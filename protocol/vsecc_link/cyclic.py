@@ -158,14 +158,14 @@ class CyclicReader:
             values[index] = value
         self._next = self.values
         self.values = values
-        self.count += 1
+        self.count = self.count + 1 & frame.COUNT_MASK
         return True
 
     def put(self, message):
         """Take the same message from a generic decode (a peer may use other widths)."""
         for index in range(len(self.values)):
             self.values[index] = message[index + 1]
-        self.count += 1
+        self.count = self.count + 1 & frame.COUNT_MASK
 
     def message(self):
         """The newest values as a catalogue tuple."""

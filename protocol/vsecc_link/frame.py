@@ -37,6 +37,9 @@ KIND_NAMES = ("handshake", "reliable", "cyclic", "ack")
 # Sequence numbers never wrap within a session: a replayed frame stays refused however long the session lasts.
 NUMBER_MAX = 0x3FFFFFFF
 
+# Counters wrap here: they stay small integers on the MCU however long it runs (a larger one takes heap).
+COUNT_MASK = 0x3FFFFFFF
+
 _SMALL_CHUNK = 32
 
 
@@ -121,10 +124,10 @@ class Parser:
             at = buffer.find(SYNC, 0, self._fill)
             if at < 0:  # the last byte may be half a sync
                 at = self._fill - 1 if buffer[self._fill - 1] == 0xA5 else self._fill
-            self.skipped_bytes += at
+            self.skipped_bytes = self.skipped_bytes + at & COUNT_MASK
             self._discard(at)
         elif self._fill == 1 and buffer[0] != 0xA5:
-            self.skipped_bytes += 1
+            self.skipped_bytes = self.skipped_bytes + 1 & COUNT_MASK
             self._fill = 0
         return self._fill >= 4
 
@@ -144,11 +147,11 @@ class Parser:
         self.ack = head[10]
         self.payload_end = size - crc.CRC_SIZE
         self._used = size
-        self.good += 1
+        self.good = self.good + 1 & COUNT_MASK
 
     def _reject(self):
-        self.bad += 1
-        self.skipped_bytes += 1
+        self.bad = self.bad + 1 & COUNT_MASK
+        self.skipped_bytes = self.skipped_bytes + 1 & COUNT_MASK
         self._discard(1)
 
     def _discard(self, count):

@@ -280,7 +280,7 @@ class Link:
     def _on_unnumbered(self, now):
         parser = self.parser
         if parser.number <= self._cyclic_seen:
-            self.replayed += 1
+            self.replayed = self.replayed + 1 & frame.COUNT_MASK
             self._refuse("replayed frame")
             return
         self._cyclic_seen = parser.number
@@ -324,7 +324,7 @@ class Link:
         problem = foreign_problem("host", message, self._catalogue_crc)
         if problem:
             self._events.append((FOREIGN, problem))
-            self.refused += 1
+            self.refused = self.refused + 1 & frame.COUNT_MASK
             self._answer = self._handshake(peer, 0, (messages.REFUSED, message[0], problem))
             return
         if self.up and peer == self._peer:
@@ -349,7 +349,7 @@ class Link:
             problem = foreign_problem("MCU", message, self._catalogue_crc)
             if problem:
                 self._foreign = True
-                self.refused += 1
+                self.refused = self.refused + 1 & frame.COUNT_MASK
                 self._events.append((FOREIGN, problem))
             else:
                 self._open(self._own, peer, message, now)
@@ -394,6 +394,6 @@ class Link:
         return frame.build(frame.ACK | frame.FLAG_MISSING, self._peer, self._cyclic_number, ack, there)
 
     def _refuse(self, reason):
-        self.refused += 1
+        self.refused = self.refused + 1 & frame.COUNT_MASK
         if len(self._events) < EVENTS_MAX:
             self._events.append((REFUSED, reason))

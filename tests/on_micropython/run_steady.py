@@ -22,8 +22,8 @@ def main():
     used = gc.mem_alloc()
     host = Host(bench).link_up().charge(1)
     gc.disable()
-    for _ in range(SECONDS * 5):
-        host.cycles(200)
+    for _ in range(SECONDS * 10):
+        host.cycles(100)  # the fakes around the program leave garbage, too
         host.messages = []
         host.events = []
         host.wire_log = []

@@ -8,6 +8,7 @@ LEVEL_MV = {"A": 12000, "B": 9000, "C": 6000, "D": 3000, "E": 0}
 CONTACT_US = 5000
 KEEP_ALIVE_US = 19_100
 SAMPLES = 100
+SELF_TEST_US = 16_000  # a Bench that is tested has it behind it at `start_us`
 
 
 class FakeBoard:
@@ -24,7 +25,7 @@ class FakeBoard:
         self.fed_at = [None] * 4
         self.feeds = [0] * 4
         self.contact = [None] * 4  # overrides the feedback
-        self.dip = 0
+        self.dip = 0b1100  # CC1 off: the way of CCS
         self.inputs = 0
         self.outputs = 0
         self.leds = [0, 0, 0, 0]
@@ -171,14 +172,18 @@ class FakeBoard:
 class Bench:
     """The whole program on a fake board, stepped cycle by cycle."""
 
-    def __init__(self, start_us=0, collect=None, boot_number=0x12345678):
-        self.board = FakeBoard(start_us)
+    def __init__(self, start_us=0, collect=None, boot_number=0x12345678, tested=True):
+        self.board = FakeBoard(start_us - SELF_TEST_US)
         self.board.boot_number = boot_number
         self.hal = Hal(self.board)
         self.control = make_control(self.hal, b"\x00" * 32, collect or _no_collect)
         self.link = self.control._link
         self.safety = self.control._safety
         self.control._deadline = self.hal.ticks_us()
+        if tested:
+            self.cycles(SELF_TEST_US // 1000)
+            assert self.safety.is_tested
+            self.board.changes = []
 
     def cycles(self, count):
         """Run that many cycles of 1 ms."""

@@ -83,7 +83,7 @@ def test_overload_is_told_and_read_back():
 def test_dip_switches_are_logged_at_the_start_and_on_change():
     host = linked()
     host.cycles(60)
-    assert [one[3] for one in host.of(m.LOG)] == ["DIP: all supervision on"]
+    assert [one[3] for one in host.of(m.LOG)] == ["DIP: supervision off for CC1 AC, CC1 DC"]
     host.bench.board.dip = 0b1001
     host.cycles(60)
     assert host.of(m.LOG)[-1][3] == "DIP: supervision off for PP1, CC1 DC"

@@ -3,7 +3,7 @@
 from unit.mcu.boards import Bench, closed, disturb, keep_granted
 
 from mcu import ticks
-from mcu.safety import GRANT_MAX_MS
+from mcu.safety import BLOCKING, GRANT_MAX_MS
 from vsecc_link import messages as m
 
 
@@ -72,7 +72,7 @@ def test_s1_pp_supervision_has_a_switch_per_port_and_cp_has_none():
         for dip in range(16):
             bench = Bench()
             bench.board.pp_mv[port] = 4500
-            bench.board.dip = dip
+            bench.board.dip = dip | 0b1100
             bench.set_pwm(port)
             bench.plug(port, "C")
             bench.cycles(40)
@@ -96,7 +96,76 @@ def test_s1_pp_ranges():
         bench = Bench()
         bench.board.pp_mv[1] = pp_mv
         bench.cycles(40)
-        assert bench.safety.guards[0].pp_ok == good, pp_mv
+        assert bench.safety.guards[0].proximity.ok == good, pp_mv
+
+
+def test_s1_cc1_supervision_has_a_switch_for_ac_and_dc_and_concerns_rel2_only():
+    for port in (1, 2):
+        for dip in range(16):
+            for ac_mv, dc_mv in ((4000, 4000), (4000, 6000), (6000, 4000), (12000, 0)):
+                bench = Bench()
+                bench.board.dip = dip
+                bench.board.cc1 = [ac_mv, dc_mv]
+                bench.set_pwm(port)
+                bench.plug(port, "C")
+                bench.cycles(40)
+                keep_granted(bench, 100, 1 << port - 1)
+                satisfied = (dip & 4 or ac_mv == 4000) and (dip & 8 or dc_mv == 4000)
+                assert closed(bench, port) == bool(port == 1 or satisfied), (port, dip, ac_mv, dc_mv)
+                if not closed(bench, port):
+                    assert reason(bench, port) == m.OPEN_CC1
+
+
+def test_s1_cc1_ranges():
+    for cc1_mv, good in (
+        (3199, False),
+        (3200, True),
+        (4800, True),
+        (4801, False),
+        (0, False),
+        (12000, False),
+    ):
+        bench = Bench()
+        bench.board.dip = 0b1000
+        bench.board.cc1[0] = cc1_mv
+        bench.cycles(40)
+        assert bench.safety.guards[1].cc1_ok == good, cc1_mv
+
+
+def test_s1_cc1_lost_under_power_is_a_latched_fault_of_port_2():
+    for kind in (0, 1):
+        bench = Bench()
+        bench.board.dip = 0
+        bench.board.cc1 = [4000, 4000]
+        bench.charge(1)
+        bench.charge(2)
+        bench.grant(3)
+        bench.board.cc1[kind] = 6000
+        bench.cycles(40)
+        assert bench.safety.guards[1].faults == 1 << m.FAULT_CC1 and not closed(bench, 2)
+        assert closed(bench, 1) and not bench.safety.guards[0].faults
+        bench.board.cc1[kind] = 4000
+        keep_granted(bench, 200, 3)
+        assert not closed(bench, 2) and reason(bench, 2) == m.OPEN_FAULT
+
+
+def test_s1_a_device_that_is_not_fit_closes_nothing_and_uses_the_grant_up():
+    for fault in range(len(m.DEVICE_FAULT_NAMES)):
+        bench = Bench()
+        bench.charge(1)
+        bench.charge(2)
+        bench.grant(3)
+        bench.safety.device_faults.set(fault, True, bench.hal.ticks_us())
+        bench.cycles(1)
+        blocks = BLOCKING >> fault & 1 == 1
+        assert closed(bench, 1) == closed(bench, 2) == (not blocks), m.DEVICE_FAULT_NAMES[fault]
+        if blocks:
+            assert reason(bench) == m.OPEN_DEVICE
+            bench.safety.device_faults.set(fault, False, bench.hal.ticks_us())
+            bench.cycles(5)
+            assert not closed(bench) and reason(bench) == m.OPEN_NO_GRANT
+            keep_granted(bench, 100, 3)
+            assert closed(bench)
 
 
 def test_s1_pp_lost_under_power_is_a_latched_fault():
