@@ -50,7 +50,7 @@ def describe(error, frames):
     """Traceback and error, then the last messages; the newest part of a traceback too long is kept."""
     last = "\nlast messages: " + frames.text() if frames else ""
     room = TEXT_MAX - len(last.encode())
-    return _ascii(_traceback(error))[-room:] + last
+    return _ascii(traceback_text(error))[-room:] + last
 
 
 def describe_watchdog(progress):
@@ -133,13 +133,14 @@ def _ascii(text):
     return "".join([char if " " <= char <= "~" or char == "\n" else "?" for char in text.strip()])
 
 
-def _traceback(error):
+def traceback_text(error):
+    """As the interpreter prints it."""
     if hasattr(sys, "print_exception"):
         import io
 
         stream = io.StringIO()
         sys.print_exception(error, stream)
         return stream.getvalue()
-    import traceback
+    import traceback  # type: ignore[import-not-found]
 
     return "".join(traceback.format_exception(type(error), error, error.__traceback__))

@@ -63,8 +63,9 @@ def run(hal):
         raise
     except BaseException as error:
         make_safe(hal)
-        sys.print_exception(error) if hasattr(sys, "print_exception") else sys.excepthook(*_parts(error))
+        hal.watchdog_relax()  # writing to the flash and a slow console take longer than a cycle
         record(hal, control, error)
+        print(crash.traceback_text(error), file=sys.stderr)
         hal.reset(CAUSE_FATAL)
 
 
@@ -85,10 +86,6 @@ def make_safe(hal):
     for port in (1, 2):
         hal.pilot_drive(port, 0)
         hal.lock_drive(port, 0)
-
-
-def _parts(error):
-    return type(error), error, error.__traceback__
 
 
 def main():

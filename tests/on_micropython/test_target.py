@@ -17,7 +17,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = {"mcu": ROOT / "mcu", "vsecc_link": ROOT / "protocol" / "vsecc_link"}
 # RP2350 images load both, RP2040 images armv6m only.
 ARCHITECTURES = ("armv6m", "armv7emsp")
-STUBS = ("machine.pyi", "micropython.pyi", "rp2", "time.pyi", "uctypes.pyi", "_mpy_shed")
+STUBS = (
+    *("_mpy_shed", "binascii.pyi", "gc.pyi", "hashlib.pyi", "machine.pyi", "micropython.pyi", "rp2"),
+    *("time.pyi", "uctypes.pyi", "vfs.pyi"),
+)
 HEAP_RP2040 = 246 * 1024
 STEADY = Path(__file__).with_name("run_steady.py")
 
@@ -51,7 +54,7 @@ def test_every_file_compiles_for_the_chip(tmp_path: Path, arch: str) -> None:
     assert sum(path.stat().st_size for path in tmp_path.rglob("*.mpy")) < 100 * 1024
 
 
-def test_hardware_layer_fits_the_stubs(tmp_path: Path) -> None:
+def test_program_fits_the_stubs(tmp_path: Path) -> None:
     site = stub_folder()
     if site is None or importlib.util.find_spec("mypy") is None:
         pytest.skip("mypy or micropython-rp2-stubs is not installed")
@@ -61,6 +64,8 @@ def test_hardware_layer_fits_the_stubs(tmp_path: Path) -> None:
     config.write_text(
         f"[mypy]\nmypy_path={tmp_path}:{ROOT}:{ROOT}/protocol\ncustom_typeshed_dir={site}\nexplicit_package_bases=True\n"
         "namespace_packages=True\ncheck_untyped_defs=True\nfollow_imports=silent\n"
+        # What untyped code for two interpreters cannot say: a second form, a value that comes later.
+        "disable_error_code=assignment,no-redef,var-annotated,union-attr\n"
     )
     command = [
         sys.executable,
@@ -71,9 +76,7 @@ def test_hardware_layer_fits_the_stubs(tmp_path: Path) -> None:
         "--cache-dir",
         str(tmp_path / "cache"),
     ]
-    done = subprocess.run(
-        [*command, "mcu/hal/pico.py"], capture_output=True, text=True, check=False, cwd=ROOT
-    )
+    done = subprocess.run([*command, "mcu"], capture_output=True, text=True, check=False, cwd=ROOT)
     # The stubs themselves are not free of errors; ours must be.
     ours = [line for line in done.stdout.splitlines() if line.startswith("mcu/")]
     assert "Found" in done.stdout or "Success" in done.stdout, done.stdout + done.stderr

@@ -127,6 +127,7 @@ class ProcessChip:
                 pass_fds=(chip_reads, chip_writes, *(ends or ())),
                 stdin=subprocess.DEVNULL,
                 stdout=ends[1] if ends else STDERR_FD,
+                stderr=ends[1] if ends else None,
             )
         finally:
             os.close(chip_reads)
