@@ -20,7 +20,7 @@ def columns(text: str, count: int) -> list[list[str]]:
 
 
 def test_page_is_what_compiler_and_interpreter_say_today() -> None:
-    """The compiler is pinned. Another interpreter than the page's may count another heap: then flash alone."""
+    """The compiler is pinned. Another interpreter may count another heap: then flash alone is compared."""
     found = find_micropython()
     page = PAGE.read_text(encoding="utf-8")
     table = budget.rows(found)
@@ -41,10 +41,13 @@ def test_modules_are_imported_after_what_they_need() -> None:
     order = budget.import_order(sources())
     assert set(order) == set(sources()) and len(order) == len(set(order))
     for first, second in (
-        ("mcu/__init__.py", "mcu/ticks.py"), ("mcu/ticks.py", "mcu/control.py"), ("mcu/safety.py", "mcu/main.py"),
-        ("vsecc_link/messages.py", "mcu/host_link.py"), ("vsecc_link/frame.py", "vsecc_link/link.py"),
+        ("mcu/__init__.py", "mcu/ticks.py"),
+        ("mcu/ticks.py", "mcu/control.py"),
+        ("mcu/safety.py", "mcu/main.py"),
+        ("vsecc_link/messages.py", "mcu/host_link.py"),
+        ("vsecc_link/frame.py", "vsecc_link/link.py"),
         ("mcu/boards/common.py", "mcu/boards/reference.py"),
-    ):  # fmt: skip
+    ):
         assert order.index(first) < order.index(second), (first, second)
 
 
