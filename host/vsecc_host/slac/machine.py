@@ -109,7 +109,7 @@ class SlacMachine:
 
     def next_deadline(self) -> float | None:
         """When `tick` is wanted."""
-        waits = [self._port.deadline, self.modem.next_deadline()]
+        waits = [self._port.next_deadline(), self.modem.next_deadline()]
         waits += [session.deadline for session in self.sessions]
         return min((at for at in waits if at is not None), default=None)
 

@@ -37,6 +37,7 @@ class Port:
         self._wakes = 0  # E/F tries since the plug
         self._runs = 0  # failed joins since the plug
         self._linked = False  # as last told above
+        self._part_at: float | None = None  # the network is left then
 
     def cp_changed(self, state: CpState, duty_permille: int, now: float) -> None:
         """Confirmed pilot state and the duty cycle driven."""
@@ -55,10 +56,16 @@ class Port:
         self._count_toggle(now)
 
     def tick(self, now: float) -> None:
-        """The state's own deadline."""
+        """The state's own deadline, and that of the network that is left."""
+        if self._part_at is not None and now >= self._part_at:
+            self._new_network(now)
         if self.deadline is not None and now >= self.deadline:
             self.deadline = None
             self._state_over(now)
+
+    def next_deadline(self) -> float | None:
+        """When `tick` is wanted."""
+        return min((at for at in (self.deadline, self._part_at) if at is not None), default=None)
 
     def settle(self, now: float) -> None:
         """Drop failed sessions; the port has failed when none is left."""
@@ -156,12 +163,19 @@ class Port:
 
     def _leave(self, now: float) -> None:
         """Out of the network, TP_match_leave: a key that a car got is a key of the past."""
+        talking = self._linked
         self._tell_link(False, now)
         self.sessions.clear()
         self.modem.watch(Watch.IDLE, now)
-        if self.matched is not None:
-            self.matched = None
-            self.modem.renew(now)
+        if self.matched is not None and talking and self.state in (P.HELD, P.LEAVING):
+            self._part_at = now + times.PARTING_S
+        elif self.matched is not None or self._part_at is not None:
+            self._new_network(now)
+        self.matched = None
+
+    def _new_network(self, now: float) -> None:
+        self._part_at = None
+        self.modem.renew(now)
 
     def _enter_idle(self, now: float, before: PortState) -> None:
         self._leave(now)

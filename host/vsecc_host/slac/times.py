@@ -19,6 +19,7 @@ MAX_SESSIONS_PER_EV = 2  # a car and its retry: one car cannot use up the others
 MATCH_JOIN_S = 12.0  # TT_match_join: CM_SLAC_MATCH.CNF until link
 RESUME_S = 6.0  # T_conn_resume: wake-up until communication
 LEAVE_S = 1.0  # TP_match_leave: X1 before E/F, meanwhile the network is left
+PARTING_S = 0.8  # inside it: the last V2G answer still has to cross the network that is left
 STEP_EF_S = 4.0  # T_step_EF
 STEP_X1_S = 0.75  # X1 between E/F and 5 %
 DIGITAL_DUTY_PERMILLE = 50  # 5 %: digital communication required

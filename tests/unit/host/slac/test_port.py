@@ -183,11 +183,13 @@ def test_after_five_failed_joins_the_cable_must_come_out() -> None:
 
 
 @pytest.mark.clause("ISO15118-3 D-LINK_TERMINATE", "ISO15118-3 TP_match_leave")
-def test_terminate_leaves_at_once_and_holds_until_the_cable_was_out_or_cp_passed_f() -> None:
+def test_terminate_leaves_within_a_second_and_holds_until_the_cable_was_out_or_cp_passed_f() -> None:
     for way_out in (CpState.A, CpState.F, CpState.E):
         solo = linked()
         given = solo.machine.modem.key.nmk
         solo.machine.terminate(solo.now)
+        assert solo.said(m.SetKeyReq) == [], "the last V2G answer is still on its way"
+        solo.wait(1.0)
         (request,) = solo.said(m.SetKeyReq)
         assert request.new_key != given
         assert [event.link for event in solo.told(DlinkReady)] == [True, False]
@@ -196,6 +198,17 @@ def test_terminate_leaves_at_once_and_holds_until_the_cable_was_out_or_cp_passed
         assert solo.car(m.SlacParmReq(RUN)) == []
         solo.machine.cp_changed(way_out, 0, solo.now)
         assert solo.machine.state is PortState.IDLE
+
+
+def test_unplugged_right_after_terminate_the_network_is_left_at_once() -> None:
+    solo = linked()
+    given = solo.machine.modem.key.nmk
+    solo.machine.terminate(solo.now)
+    solo.machine.cp_changed(CpState.A, 0, solo.now)
+    (request,) = solo.said(m.SetKeyReq)
+    assert request.new_key != given
+    solo.wait(3.0)
+    assert {request.new_key for request in solo.said(m.SetKeyReq)} <= {solo.machine.modem.key.nmk}
 
 
 def test_wanted_again_after_terminate_the_port_passes_state_f_before_it_listens() -> None:
