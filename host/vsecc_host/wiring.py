@@ -103,11 +103,21 @@ def tls_config(settings: Settings) -> TlsConfig:
 
 
 def slac_config(settings: Settings, evse: int) -> SlacConfig | None:
-    """Matching on the modem's interface; None on loopback and with `?slac=off`."""
+    """Matching on the modem's interface; None on bare loopback and with `?slac=off`."""
     url = urlsplit(settings.text("Plc", "Url", evse=evse))
-    if url.scheme != "iface" or parse_qs(url.query).get("slac") == ["off"]:
+    if not url.netloc or parse_qs(url.query).get("slac") == ["off"]:
         return None
-    return SlacConfig(interface=url.netloc)
+    offsets = [int(word) for word in settings.text("Slac", "AttenuationOffset", evse=evse).split(",")]
+    return SlacConfig(
+        interface=url.netloc,
+        slac_init_s=settings.number("Slac", "InitTimeout", evse=evse),
+        wake_retries=int(settings.number("Slac", "WakeUps", evse=evse)),
+        matching_runs=int(settings.number("Slac", "MatchingRuns", evse=evse)),
+        attenuation_offset_db=offsets[0] if len(offsets) == 1 else tuple(offsets),
+        stand_in_attenuation=settings.flag("Slac", "StandInAttenuation", evse=evse),
+        validation=settings.flag("Slac", "Validation", evse=evse),
+        reset_dead_modem=settings.flag("Slac", "ResetDeadModem", evse=evse),
+    )
 
 
 def pep_config(settings: Settings, evse: int) -> PepConfig | None:

@@ -14,6 +14,7 @@ _simulated = partial(
     Variable, component="SimulatedPower", scope=Scope.EVSE, acts=Acts.RESTART, kind=Kind.DECIMAL, minimum=0.0
 )
 _tls = partial(Variable, component="ISO15118Ctrlr", acts=Acts.RESTART)
+_slac = partial(Variable, component="Slac", scope=Scope.EVSE, acts=Acts.RESTART)
 _cable = partial(
     Variable, component="Cable", scope=Scope.EVSE, acts=Acts.NEXT_SESSION, kind=Kind.DECIMAL, minimum=0.0
 )
@@ -274,6 +275,61 @@ _TERMINALS = (
     ),
 )
 
+_MATCHING = (
+    _slac(
+        variable="AttenuationOffset",
+        kind=Kind.TEXT,
+        default="0",
+        pattern=r"[0-9]{1,2}|([0-9]{1,2},){57}[0-9]{1,2}",
+        form="one whole number up to 99, or 58 with commas",
+        unit="dB",
+        description="Loss of this outlet's own cable and coupling, taken off what its modem measures",
+    ),
+    _slac(
+        variable="StandInAttenuation",
+        kind=Kind.BOOLEAN,
+        default=False,
+        description="True: fixed values for a modem that cannot measure; never with a neighbour in earshot",
+    ),
+    _slac(
+        variable="Validation",
+        kind=Kind.BOOLEAN,
+        default=True,
+        description="CM_VALIDATE by B-C-B toggles; false: answered with failure, cars go on without",
+    ),
+    _slac(
+        variable="InitTimeout",
+        kind=Kind.DECIMAL,
+        default=40.0,
+        minimum=20.0,
+        maximum=50.0,
+        unit="s",
+        description="TT_EVSE_SLAC_init: 5 % on until the first request of the car, then it is woken up",
+    ),
+    _slac(
+        variable="WakeUps",
+        kind=Kind.INTEGER,
+        default=2,
+        minimum=0,
+        maximum=10,
+        description="C_sequ_retry: how often a silent car is woken up by state F",
+    ),
+    _slac(
+        variable="MatchingRuns",
+        kind=Kind.INTEGER,
+        default=5,
+        minimum=3,
+        maximum=50,
+        description="C_conn_max_match: joins that may fail before the cable has to come out",
+    ),
+    _slac(
+        variable="ResetDeadModem",
+        kind=Kind.BOOLEAN,
+        default=True,
+        description="Restart the modem once when it stops answering",
+    ),
+)
+
 _INPUTS = (
     Variable(
         component="EmergencyStop",
@@ -362,6 +418,7 @@ VARIABLES: tuple[Variable, ...] = (
     *_BACK_END,
     *_CARS,
     *_OUTLETS,
+    *_MATCHING,
     *_INPUTS,
     *_TERMINALS,
     *_POWER,

@@ -48,6 +48,8 @@ def _allowed(variable: Variable) -> str:
         return "true, false"
     if variable.allowed:
         return ", ".join(variable.allowed)
+    if variable.form:
+        return variable.form
     low = "" if variable.minimum is None else f"{variable.minimum:g}"
     high = "" if variable.maximum is None else f"{variable.maximum:g}"
     return f"{low} .. {high}".strip() if low or high else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -82,6 +83,8 @@ class Variable:
     minimum: float | None = None
     maximum: float | None = None
     allowed: tuple[str, ...] = ()
+    pattern: str = ""  # of a text, as a whole
+    form: str = ""  # the pattern in words
     mutability: Mutability = Mutability.READ_WRITE
     secret: bool = False
 
@@ -106,6 +109,8 @@ class Variable:
     def _check_text(self, value: str) -> None:
         if len(value) > MAX_TEXT:
             raise ValueError(f"longer than {MAX_TEXT} characters")
+        if self.pattern and not re.fullmatch(self.pattern, value):
+            raise ValueError(f"{value!r} is not {self.form}")
         words = value.split(",") if self.kind is Kind.MEMBERS else [value]
         for word in words if self.allowed else ():
             if word not in self.allowed:
