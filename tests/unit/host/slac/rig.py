@@ -42,11 +42,19 @@ def mac(kind: int, number: int) -> bytes:
 class Solo:
     """One machine alone: the test speaks for car and modem and moves the time."""
 
-    def __init__(self, config: SlacConfig | None = None, *, ready: bool = True) -> None:
+    def __init__(
+        self,
+        config: SlacConfig | None = None,
+        *,
+        ready: bool = True,
+        own: bytes = OWN,
+        keys: Callable[[int], bytes] | None = None,
+    ) -> None:
         self.now = START_S
-        self.machine = SlacMachine(evse_id=1, config=config or SlacConfig(), randomness=randomness())
+        self.own = own
+        self.machine = SlacMachine(evse_id=1, config=config or SlacConfig(), randomness=keys or randomness())
         self.events: list[Any] = []
-        self.machine.connected(OWN, self.now)
+        self.machine.connected(own, self.now)
         if ready:
             self.take()
             self.modem(m.SetKeyCnf(1))
@@ -78,7 +86,7 @@ class Solo:
 
     def modem(self, message: m.Message, source: bytes = MODEM) -> None:
         """The own modem says something."""
-        self.machine.receive(codec.encode(OWN, source, message), self.now)
+        self.machine.receive(codec.encode(self.own, source, message), self.now)
 
     def car(
         self, message: m.Message, *, ev: bytes = CAR, to: bytes = m.BROADCAST, after_s: float = 0.0
