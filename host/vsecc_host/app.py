@@ -47,7 +47,7 @@ from vsecc_host.wiring import (
 )
 
 if TYPE_CHECKING:
-    from vsecc_host.slac.service import SlacService
+    from vsecc_host.slac.service import OpenSocket, SlacService
 
 logger = logging.getLogger(__name__)
 
@@ -85,8 +85,14 @@ class App:
     """The host service: one MCU link, one machine, V2G service and power stage per outlet, one trace."""
 
     def __init__(
-        self, settings: Settings, *, evses: Sequence[int] = (1, 2), loads: Mapping[int, Load] | None = None
+        self,
+        settings: Settings,
+        *,
+        evses: Sequence[int] = (1, 2),
+        loads: Mapping[int, Load] | None = None,
+        open_modem: OpenSocket | None = None,
     ):
+        """`loads` and `open_modem` (interface to socket) stand in for the world in a simulation."""
         self._loop = asyncio.get_running_loop()
         self.settings = settings
         self.trace = Trace(self._loop.time)
@@ -99,6 +105,7 @@ class App:
         self._mcu_problem = "not connected yet"
         self._measured: dict[str, int] = {}
         self._emergency = emergency_input(settings)
+        self._open_modem = open_modem
         self._sharing = PowerSharing(settings.number("ChargingStation", "MaxPower"), evses)
         self._terminals = terminals(settings)
         self._terminals_timer: asyncio.TimerHandle | None = None
@@ -135,9 +142,15 @@ class App:
         config = slac_config(self.settings, number)
         if config is None:
             return None
-        from vsecc_host.slac.service import SlacService  # needs raw sockets: only where there is a modem
+        from vsecc_host.slac.service import SlacService, open_homeplug  # raw sockets: only with a modem
 
-        return SlacService(evse_id=number, config=config, trace=self.trace, on_event=self._on_slac)
+        return SlacService(
+            evse_id=number,
+            config=config,
+            trace=self.trace,
+            on_event=self._on_slac,
+            open_socket=self._open_modem or open_homeplug,
+        )
 
     async def start(self) -> None:
         """Safety first: the MCU link comes up before anything the car can reach."""

@@ -27,8 +27,9 @@ from vsecc_host.station.values import CpState, PilotMode
 from vsecc_host.v2g.endpoint import link_local_address
 from vsecc_sim.plc import habits, namespaces
 from vsecc_sim.plc.ev_machine import EvState
-from vsecc_sim.plc.powerline import EV_INTERFACE, Powerline, outlet_interface
+from vsecc_sim.plc.powerline import EV_INTERFACE, Powerline
 from vsecc_sim.plc.shell import EvSlac, MediumShell
+from vsecc_sim.plc.site import outlet_interface
 
 WAIT_S = 20.0
 

@@ -18,8 +18,9 @@ from vsecc_bench.peers import PeerUnavailable, peer_python
 from vsecc_host.slac import codec
 from vsecc_host.slac import messages as m
 from vsecc_sim.plc import habits, namespaces
-from vsecc_sim.plc.powerline import FAR_DB, NEAR_DB, Powerline, outlet_interface
+from vsecc_sim.plc.powerline import Powerline
 from vsecc_sim.plc.shell import EvSlac, MediumShell
+from vsecc_sim.plc.site import FAR_DB, NEAR_DB, outlet_interface
 
 Progress = Callable[[str], None]
 PACKAGES = ("pyslac==0.8.3", "marshmallow<4")  # its environs 9 does not import with marshmallow 4

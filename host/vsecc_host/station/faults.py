@@ -80,6 +80,9 @@ _GOOD_ENDS = frozenset(
     }
 )
 
+# What a car does that notices a lost link before us.
+_SYMPTOMS_OF_LOSS = frozenset({Cause.CP_LEFT_C, Cause.EV_DISCONNECTED, Cause.EV_TIMEOUT})
+
 _OPEN_REASONS = {
     "device fault": Cause.PORT_FAULT,
     "fault latched": Cause.PORT_FAULT,
@@ -104,6 +107,11 @@ def ramp_s(cause: Cause) -> float:
 def needs_replug(cause: Cause) -> bool:
     """True when the same plug-in may not start another session by itself."""
     return cause in _REPLUG
+
+
+def explains(cause: Cause, seen: Cause) -> bool:
+    """True when `cause`, learned later, is why `seen` came about."""
+    return cause is Cause.LINK_LOST and seen in _SYMPTOMS_OF_LOSS
 
 
 def is_good_end(cause: Cause) -> bool:

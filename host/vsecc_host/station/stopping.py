@@ -5,7 +5,7 @@ from __future__ import annotations
 from vsecc_host.station import commands as c
 from vsecc_host.station import events as e
 from vsecc_host.station.energy import aim
-from vsecc_host.station.faults import needs_replug, ramp_s
+from vsecc_host.station.faults import explains, needs_replug, ramp_s
 from vsecc_host.station.state import LOW_CURRENT_A, STUCK_S, EvseState
 from vsecc_host.station.table import Input, Step
 from vsecc_host.station.values import Authorization, CableCheck, Cause, PilotMode, PowerPhase, Stop
@@ -115,6 +115,8 @@ def break_off(s: EvseState, step: Step, event: e.StationEvent | None, now: float
 def note_end(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
     """V2G is over; the machine finishes when the output is off as well."""
     s.session.live = False
+    if explains(s.session.end_cause, s.cause):
+        s.cause, s.cause_detail = s.session.end_cause, s.session.end_detail
 
 
 def give_up(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:

@@ -10,8 +10,9 @@ import sys
 from typing import Any
 
 from vsecc_sim.plc import habits, namespaces
-from vsecc_sim.plc.powerline import EV_INTERFACE, Powerline, outlet_interface
+from vsecc_sim.plc.powerline import EV_INTERFACE, Powerline
 from vsecc_sim.plc.shell import EvSlac
+from vsecc_sim.plc.site import outlet_interface
 
 
 def main() -> int:

@@ -114,6 +114,11 @@ class EvSlacMachine:
         self._plan.clear()
         self.state = EvState.OFF
 
+    def leave(self, now: float) -> None:
+        """No 5 % any more, or no link: out of the network."""
+        self.stop(now)
+        self._send(m.LOCAL_MODEM, m.SetKeyReq(bytes(7), self._randomness(16)))
+
     def receive(self, frame: bytes, now: float) -> None:
         """A frame from the own modem."""
         try:

@@ -30,7 +30,10 @@ def clean(sender: str, receiver: str, raw: bytes) -> Iterable[tuple[float, bytes
 
 
 class Medium:
-    """Modems by name; `wire` may lose, double, delay or change what passes between two of them."""
+    """Modems by name; `wire` may lose, double, delay or change what passes between two of them.
+
+    What a modem itself says to its host passes it with the same name twice.
+    """
 
     def __init__(self, wire: Wire = clean, join_s: float = DEFAULT_JOIN_S) -> None:
         self.wire = wire
@@ -50,6 +53,11 @@ class Medium:
         """Both hear each other with this attenuation."""
         self._loss_db[frozenset((one, other))] = loss_db
 
+    def reconnect(self, one: str, other: str, loss_db: int, now: float) -> None:
+        """They hear each other (again), and join if they have the same key."""
+        self.connect(one, other, loss_db)
+        self._relink(now)
+
     def part(self, one: str, other: str, now: float) -> None:
         """They do not hear each other any more."""
         self._loss_db.pop(frozenset((one, other)), None)
@@ -57,7 +65,8 @@ class Medium:
 
     def linked(self, one: str, other: str, now: float) -> bool:
         """They share a network at this moment."""
-        return now >= self._up_at.get(frozenset((one, other)), float("inf"))
+        up = now >= self._up_at.get(frozenset((one, other)), float("inf"))
+        return up and not (self.modems[one].silent(now) or self.modems[other].silent(now))
 
     # --- verbs --------------------------------------------------------------------------------------------
 
@@ -107,7 +116,8 @@ class Medium:
         if isinstance(frame.message, m.SetKeyReq | m.ResetReq):
             self._relink(now)
         if answer is not None:
-            self._queue(name, answer, now + modem.manners.answer_s)
+            for delay_s, changed in self.wire(name, name, answer):
+                self._queue(name, changed, now + modem.manners.answer_s + delay_s)
 
     def _broadcast(self, sender: str, raw: bytes, frame: codec.Frame | None, now: float) -> None:
         for name, loss_db in self._earshot(sender):
@@ -158,6 +168,8 @@ class Medium:
         links = {}
         for pair in self._loss_db:
             one, other = (self.modems[name] for name in pair)
+            if not (one.manners.joins and other.manners.joins):
+                continue
             if one.key and other.key and (one.key.nid, one.key.nmk) == (other.key.nid, other.key.nmk):
                 start = max(now, one.key.since, other.key.since, one.quiet_until, other.quiet_until)
                 reset = one.quiet_until > now or other.quiet_until > now

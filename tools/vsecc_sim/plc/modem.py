@@ -16,6 +16,8 @@ class Manners:
 
     set_key_result: int = 1
     refuse_keys: int = 0  # this many CM_SET_KEY.REQ are refused first
+    takes_keys: bool = True  # False: CM_SET_KEY.REQ is not answered, the rest is
+    joins: bool = True  # False: equal keys, but never a link
     silent: bool = False  # dead: answers nothing, forwards nothing
     tells_network: bool = True  # VS_NW_INFO
     tells_link: bool = True  # VS_PL_LINK_STATUS
@@ -83,7 +85,7 @@ class SimModem:
 
     def _answer(self, message: m.Message, now: float) -> m.Message | None:
         if isinstance(message, m.SetKeyReq):
-            return self._set_key(message, now)
+            return self._set_key(message, now) if self.manners.takes_keys else None
         if isinstance(message, m.SwVerReq):
             return m.SwVerCnf(self.manners.version)
         if isinstance(message, m.OpAttributesReq):

@@ -19,20 +19,9 @@ from vsecc_host.slac.raw_socket import ALL_TYPES, RawSocket
 from vsecc_sim.plc import namespaces
 from vsecc_sim.plc.medium import DEFAULT_JOIN_S, Medium
 from vsecc_sim.plc.shell import MediumShell, open_homeplug
+from vsecc_sim.plc.site import CAR_HOST, OUTLET_HOST, car_modem, mac, outlet_interface, outlet_modem, populate
 
 EV_INTERFACE = "plc0"
-NEAR_DB = 30  # measured at the right port
-FAR_DB = 51  # measured at its neighbour
-
-
-def outlet_interface(number: int) -> str:
-    """Interface of an outlet in the station's namespace, counted from 1."""
-    return f"plc{number}"
-
-
-def mac(kind: int, number: int) -> str:
-    """Locally administered addresses: 1 outlet host, 2 its modem, 3 car host, 4 its modem."""
-    return f"02:00:00:00:{kind:02x}:{number:02x}"
 
 
 class Powerline:
@@ -80,9 +69,9 @@ class Powerline:
 
     def replace_outlet(self, number: int, shell: MediumShell) -> None:
         """A new cable between an outlet and its modem, after the interface was deleted."""
-        shell.detach(f"outlet{number}")
+        shell.detach(outlet_modem(number))
         self._cable(number)
-        self._attach(shell, f"outlet{number}")
+        self._attach(shell, outlet_modem(number))
 
     def ev_socket(self, number: int) -> RawSocket:
         """SLAC socket of a car."""
@@ -98,25 +87,23 @@ class Powerline:
         namespaces.add(self.station)
         for number in range(1, self._outlets + 1):
             self._cable(number)
-            modem_mac = bytes.fromhex(mac(2, number).replace(":", ""))
-            self.medium.add(f"outlet{number}", modem_mac, evse=True)
         for number in range(1, self._cars + 1):
             self._add_car(number)
+        populate(self.medium, self._outlets, self._cars)
 
     def _cable(self, number: int) -> None:
         interface = (self.station, outlet_interface(number))
-        namespaces.veth(interface, (self._modems, f"outlet{number}"), mac=mac(1, number))
+        namespaces.veth(
+            interface, (self._modems, outlet_modem(number)), mac=mac(OUTLET_HOST, number).hex(":")
+        )
 
     def _attach(self, shell: MediumShell, name: str) -> None:
         shell.attach(name, namespaces.inside(self._modems, partial(RawSocket, name, ALL_TYPES)))
 
     def _add_car(self, number: int) -> None:
-        name = f"car{number}"
         namespaces.add(self.car(number))
-        namespaces.veth((self.car(number), EV_INTERFACE), (self._modems, name), mac=mac(3, number))
-        self.medium.add(name, bytes.fromhex(mac(4, number).replace(":", "")), evse=False)
-        for outlet in range(1, self._outlets + 1):
-            self.medium.connect(name, f"outlet{outlet}", NEAR_DB if outlet == number else FAR_DB)
+        host = mac(CAR_HOST, number).hex(":")
+        namespaces.veth((self.car(number), EV_INTERFACE), (self._modems, car_modem(number)), mac=host)
 
 
 def _no_ipv6() -> None:

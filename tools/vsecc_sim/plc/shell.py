@@ -99,6 +99,11 @@ class EvSlac:
         self.machine.start(self._loop.time())
         self._pump()
 
+    def leave(self) -> None:
+        """5 % is off, or the link is gone."""
+        self.machine.leave(self._loop.time())
+        self._pump()
+
     async def reached(self, state: EvState, within_s: float) -> None:
         """Wait for a state; TimeoutError after `within_s`."""
         async with asyncio.timeout(within_s):

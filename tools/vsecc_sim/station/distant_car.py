@@ -13,22 +13,27 @@ from typing import Any
 
 from vsecc_sim.ev.result import EvResult
 from vsecc_sim.ev.values import EvEnd
-from vsecc_sim.plc import habits
-from vsecc_sim.plc.ev_machine import EvState
+from vsecc_sim.plc.habits import Habits
 from vsecc_sim.plc.powerline import EV_INTERFACE, Powerline
-from vsecc_sim.plc.shell import EvSlac
+from vsecc_sim.station.car_matching import CarMatching
+from vsecc_sim.station.matched_car import not_matched
 from vsecc_sim.station.outlet import EmulatedPilot
 
 MATCH_WITHIN_S = 60.0  # several matching runs of a patient car
-_DUTY_MIN, _DUTY_MAX = 30, 70  # permille: digital communication required
-_PILOT_PERIOD_S = 0.05
 
 
 class DistantCar:
     """Quacks like EvSimulator as far as an outlet needs; `run()` is one plug-in."""
 
     def __init__(
-        self, line: Powerline, number: int, pilot: EmulatedPilot, *, profile: str, options: dict[str, str]
+        self,
+        line: Powerline,
+        number: int,
+        pilot: EmulatedPilot,
+        *,
+        habits: Habits,
+        profile: str,
+        options: dict[str, str],
     ) -> None:
         """`options`: of `vsecc sim ev`, such as soc, target-soc, capacity."""
         self.phase = "connected"
@@ -38,25 +43,24 @@ class DistantCar:
         self._pilot = pilot
         self._profile = profile
         self._options = options
-        self._slac: EvSlac | None = None
+        self._habits = habits
+        self.matching: CarMatching | None = None
+        self._unplugged = False
         self._process: asyncio.subprocess.Process | None = None
 
     async def run(self) -> EvResult:
         """Match, then charge."""
-        name = self._profile if self._profile in habits.names() else "default"
-        self._slac = EvSlac(self._line.ev_socket(self._number), habits.load(name))
+        self.matching = CarMatching(self._line.ev_socket(self._number), self._habits, self._pilot)
         try:
-            while not _DUTY_MIN <= self._pilot.duty_permille() <= _DUTY_MAX:
-                await asyncio.sleep(_PILOT_PERIOD_S)
             self.phase = "matching"
-            self._slac.begin()
-            await self._slac.reached(EvState.LINKED, MATCH_WITHIN_S)
+            await self.matching.linked(MATCH_WITHIN_S)
             self.phase = "session"
             return await self._charge()
         except TimeoutError:
-            return self._failed(EvEnd.NO_SDP_ANSWER, f"not matched, {self._slac.machine.state}")
+            end = EvEnd.UNPLUGGED if self._unplugged else EvEnd.NO_SDP_ANSWER
+            return not_matched(self._profile, self.soc_percent, end, f"not matched, {self.matching.state}")
         finally:
-            self._slac.close()
+            self.matching.close()
             self.phase = "finished"
 
     async def _charge(self) -> EvResult:
@@ -79,7 +83,8 @@ class DistantCar:
         output, _ = await self._process.communicate()
         lines = output.decode().splitlines()
         if not lines:
-            return self._failed(EvEnd.UNPLUGGED, "the car's process ended without a result")
+            detail = "the car's process ended without a result"
+            return not_matched(self._profile, self.soc_percent, EvEnd.UNPLUGGED, detail)
         result = _result(json.loads(lines[-1]))
         self.soc_percent = result.soc_end
         return result
@@ -90,24 +95,11 @@ class DistantCar:
 
     def unplug(self) -> None:
         """Cable out, whatever it was doing."""
+        self._unplugged = True
+        if self.matching is not None:
+            self.matching.close()
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
-
-    def _failed(self, end: EvEnd, detail: str) -> EvResult:
-        return _result(
-            {
-                "profile": self._profile,
-                "end": end,
-                "detail": detail,
-                "goal": False,
-                "energy_wh": 0.0,
-                "soc_start": self.soc_percent,
-                "soc_end": self.soc_percent,
-                "phases": (),
-                "errors": (detail,),
-                "rounds": 1,
-            }
-        )
 
 
 def _result(table: dict[str, Any]) -> EvResult:

@@ -6,9 +6,12 @@ import asyncio
 from array import array
 from dataclasses import dataclass, field
 from statistics import median, quantiles
+from typing import Any
 
 from vsecc_host.app import App
 from vsecc_host.runtime.trace import Frame, Record
+from vsecc_host.slac.attenuation import Attenuation
+from vsecc_host.slac.events import DlinkReady, SlacFailed, SlacMatched
 from vsecc_host.station.commands import Command, PublishView, ReportSession
 from vsecc_host.station.events import (
     ChargeTargetRequested,
@@ -19,6 +22,7 @@ from vsecc_host.station.events import (
 from vsecc_host.station.values import Cause, Phase
 
 ANSWERS_KEPT = 200_000  # answer times; the newest count
+FAILURES_KEPT = 20  # of matching, per plug-in
 
 
 @dataclass(slots=True)
@@ -35,6 +39,32 @@ class PhaseTime:
 
 
 @dataclass(slots=True)
+class MatchingRecord:
+    """How the car of a plug-in was matched; attenuation per carrier group in dB, as reported to it."""
+
+    ev_mac: str = ""
+    run_id: str = ""
+    attenuation: Attenuation | None = None
+    linked: bool = False
+    proven: bool = False  # the modem named this car behind the link
+    failures: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Part of GET /sim/state and of the summary."""
+        heard = self.attenuation
+        return {
+            "ev_mac": self.ev_mac or None,
+            "run_id": self.run_id or None,
+            "linked": self.linked,
+            "proven": self.proven,
+            "sounds": heard.num_sounds if heard is not None else None,
+            "average_db": round(heard.average_db, 1) if heard is not None else None,
+            "attenuation_db": list(heard.groups_db) if heard is not None else None,
+            "failures": list(self.failures),
+        }
+
+
+@dataclass(slots=True)
 class OutletRecord:
     """What happened at one outlet since its newest plug-in."""
 
@@ -46,6 +76,7 @@ class OutletRecord:
     protocol: str = ""
     end: Cause = Cause.NONE  # why the station ended the session
     soc_told_percent: float | None = None  # by the car, in its requests
+    matching: MatchingRecord = field(default_factory=MatchingRecord)
 
 
 class Recorder:
@@ -76,6 +107,20 @@ class Recorder:
             self.outlets[what.evse_id].protocol = what.protocol
         elif isinstance(what, ReportSession) and what.what == "ended":
             self.outlets[what.evse_id].end = what.view.cause
+        elif isinstance(what, (SlacMatched, DlinkReady, SlacFailed)):
+            self._matching(what)
+
+    def _matching(self, event: SlacMatched | DlinkReady | SlacFailed) -> None:
+        outlet = self.outlets[event.evse_id]
+        if isinstance(event, SlacMatched):
+            outlet.matching = MatchingRecord(
+                event.ev_mac, event.run_id, event.attenuation, failures=outlet.matching.failures
+            )
+        elif isinstance(event, SlacFailed):
+            failures = [*outlet.matching.failures, f"{event.cause}: {event.detail}"]
+            outlet.matching.failures = failures[-FAILURES_KEPT:]
+        else:
+            outlet.matching.linked, outlet.matching.proven = event.link, event.proven
 
     def _enter(self, evse_id: int, phase: Phase) -> None:
         if self._phase.get(evse_id) == phase:

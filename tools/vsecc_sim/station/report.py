@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vsecc_host.station.faults import is_good_end, sentence
 from vsecc_host.station.values import Cause, EvseView
 from vsecc_sim.pecc.report import state_of
 from vsecc_sim.process_memory import memory_mib
+from vsecc_sim.station.recorder import OutletRecord
 from vsecc_sim.station.station import SimulatedStation
 from vsecc_sim.trace_view import render_svg
+
+if TYPE_CHECKING:
+    from vsecc_host.slac.service import SlacService
 
 
 def state(station: SimulatedStation) -> dict[str, Any]:
@@ -45,6 +49,7 @@ def _evse_state(station: SimulatedStation, view: EvseView) -> dict[str, Any]:
         "relay_contact": station.mcu.relay(view.evse_id).closed,
         "ev_phase": outlet.ev_phase,
         "slac_state": None if slac is None else str(slac.state),
+        "slac": None if slac is None else _matching_state(slac, record),
         "v2g_state": station.app.evses[view.evse_id].v2g.state_name,
         "transaction": None,
         "authorization": view.authorization.value,
@@ -54,6 +59,7 @@ def _evse_state(station: SimulatedStation, view: EvseView) -> dict[str, Any]:
         "cable_check": view.cable_check.value,
         "cause": view.cause.value,
         "cause_text": sentence(view.cause),
+        "cause_detail": view.cause_detail,
         "port_faults": list(view.port_faults),
         "limits": {
             "max_voltage_v": view.limits.max_voltage_v,
@@ -61,6 +67,15 @@ def _evse_state(station: SimulatedStation, view: EvseView) -> dict[str, Any]:
             "max_power_w": view.limits.max_power_w,
             "owner": view.limits.owner,
         },
+    }
+
+
+def _matching_state(slac: SlacService, record: OutletRecord) -> dict[str, Any]:
+    modem = slac.machine.modem
+    return {
+        "modem": {"state": modem.state.value, "version": modem.version, "detail": modem.detail},
+        **record.matching.as_json(),
+        "ignored_frames": slac.counters(),
     }
 
 
@@ -82,6 +97,7 @@ def summary(station: SimulatedStation) -> dict[str, Any]:
                 "soc_start": round(result.soc_start, 1),
                 "soc_end": round(result.soc_end, 1),
                 "phases": [phase.as_json() for phase in records[outlet.number].phases],
+                **_matching_summary(station, records[outlet.number]),
             }
             for outlet, result in zip(outlets, results, strict=True)
         ],
@@ -98,6 +114,11 @@ def summary(station: SimulatedStation) -> dict[str, Any]:
             for text in (*_station_errors(records[outlet.number].end), *result.errors)
         ],
     }
+
+
+def _matching_summary(station: SimulatedStation, record: OutletRecord) -> dict[str, Any]:
+    over_powerline = station.app.evses[record.evse_id].slac is not None
+    return {"slac": record.matching.as_json()} if over_powerline else {}
 
 
 def _station_errors(cause: Cause) -> tuple[str, ...]:

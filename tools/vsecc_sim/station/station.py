@@ -25,9 +25,15 @@ from vsecc_sim.pecc.simulator import PeccSimulator
 from vsecc_sim.pki_folder import make_pki
 from vsecc_sim.plant.battery import Battery
 from vsecc_sim.plant.dc_bus import DcBus
+from vsecc_sim.plc.faults import LineFaults
+from vsecc_sim.plc.habits import Habits
+from vsecc_sim.plc.habits import load as load_habits
+from vsecc_sim.plc.habits import names as habit_names
+from vsecc_sim.plc.loopback_line import LoopbackLine, outlet_url
 from vsecc_sim.plc.powerline import Powerline
 from vsecc_sim.plc.shell import MediumShell
 from vsecc_sim.station.distant_car import DistantCar
+from vsecc_sim.station.matched_car import MatchedCar
 from vsecc_sim.station.options import PECC_INSIDE, PECC_SIMULATOR, Refused, StationOptions, power_urls
 from vsecc_sim.station.outlet import Outlet
 from vsecc_sim.station.recorder import Recorder
@@ -47,13 +53,14 @@ class SimulatedStation:
         options: StationOptions,
         *,
         settings: Mapping[tuple[str, str], object] | None = None,
-        line: Powerline | None = None,
+        line: Powerline | LoopbackLine | None = None,
     ) -> None:
         """`settings`: (component, variable) -> value, for this run; `line`: cars come over powerlines."""
         self.options = options
         self._line = line
         self._folder = TemporaryDirectory(prefix="vsecc-")
         self._modems: MediumShell | None = None
+        self.line_faults = None if line is None else LineFaults(line.medium, seed=options.seed)
         self._changed = dict(settings or {})
         self.power_urls = power_urls(options.pecc, options.evses)
         self.pecc: PeccSimulator | None = None  # where an outlet's power electronics are PECC_SIMULATOR
@@ -72,7 +79,9 @@ class SimulatedStation:
         self.settings = self._load_settings()
         buses = {number: DcBus() for number in numbers}
         await self._start_pecc(buses)
-        self.app = App(self.settings, evses=numbers, loads=buses)
+        on_loopback = isinstance(self._line, LoopbackLine)
+        open_modem = self._line.outlet_socket if self._line is not None and on_loopback else None
+        self.app = App(self.settings, evses=numbers, loads=buses, open_modem=open_modem)
         self.outlets = {number: Outlet(number, self.mcu, buses[number]) for number in numbers}
         self.recorder = Recorder(self.app)
         self.app.listen(self._follow_external)
@@ -123,7 +132,10 @@ class SimulatedStation:
             settings.set_for_run("ISO15118Ctrlr", "TlsPrivateKey", str(self._secc / "key.pem"))
         for (component, variable), value in self._changed.items():
             settings.set_for_run(component, variable, value)
-        for number, url in enumerate(options.plc[: options.evses], 1):
+        urls = options.plc
+        if isinstance(self._line, LoopbackLine):
+            urls = tuple(map(outlet_url, range(1, options.evses + 1)))
+        for number, url in enumerate(urls[: options.evses], 1):
             settings.set_for_run("Plc", "Url", url, evse=number)
         return settings
 
@@ -195,41 +207,62 @@ class SimulatedStation:
         target_soc_percent: float = 80.0,
         misbehave: Sequence[Act] = (),
         changes: Mapping[str, Any] | None = None,
+        habits: Habits | None = None,
+        rematches: int = 0,
     ) -> None:
         """Plug a simulated car in; it runs its whole session. Refused when the outlet is taken, ProfileError.
 
-        `changes` go over the profile; a car behind a powerline takes neither them nor `misbehave`.
+        `changes` go over the profile; a car in its own namespace takes neither them nor `misbehave`. Over a
+        powerline: `habits` of its SLAC instead of its profile's, `rematches` after a lost link.
         """
         behaviour = load_profile(profile, changes)
         outlet = self._free(evse)
         self._plugs += 1
-        if self._line is not None:
+        habits = habits or load_habits(profile if profile in habit_names() else "default")
+        if isinstance(self._line, Powerline):
             if changes or misbehave:
-                raise Refused("a car behind a powerline takes neither changes nor misbehave")
+                raise Refused("a car in its own namespace takes neither changes nor misbehave")
             options = {"protocol": protocol, "tls": tls, "soc": soc_percent, "target-soc": target_soc_percent}
-            self._plug_distant(outlet, self._line, profile, options)
+            self._plug_distant(outlet, self._line, habits, profile, options)
             return
-        host, port = self.app.evses[evse].v2g.sdp_address
-        outlet.plug(
-            EvSimulator(
+        battery = Battery.of_profile(behaviour, soc_percent, capacity_wh=self.options.capacity_wh)
+        seed, acts = self.options.seed + self._plugs, tuple(misbehave)
+
+        def simulator(sdp: str) -> EvSimulator:
+            return EvSimulator(
                 behaviour,
-                sdp=f"sdp://[{host}]:{port}",
+                sdp=sdp,
                 bus=outlet.bus,
-                battery=Battery.of_profile(behaviour, soc_percent, capacity_wh=self.options.capacity_wh),
+                battery=battery,
                 pilot=outlet.pilot,
                 target_soc_percent=target_soc_percent,
                 protocol=protocol,
                 tls=tls,
-                misbehave=misbehave,
+                misbehave=acts,
                 v2g_root=self.v2g_root,
-                seed=self.options.seed + self._plugs,
+                seed=seed,
             )
+
+        address = self.app.evses[evse].v2g.sdp_address
+        if self._line is None:
+            outlet.plug(simulator(f"sdp://[{address[0]}]:{address[1]}"))
+            return
+        car = MatchedCar(
+            self._line,
+            evse,
+            outlet.pilot,
+            station=address,
+            habits=habits,
+            make=simulator,
+            rematches=rematches,
         )
+        outlet.plug(car)
 
     def _plug_distant(
         self,
         outlet: Outlet,
         line: Powerline,
+        habits: Habits,
         profile: str,
         options: Mapping[str, object],
     ) -> None:
@@ -237,7 +270,8 @@ class SimulatedStation:
         wanted = {**options, "capacity": self.options.capacity_wh, "v2g-root": self.v2g_root}
         given = {name: str(value) for name, value in wanted.items() if value is not None}
         outlet.plug(
-            DistantCar(line, outlet.number, outlet.pilot, profile=profile, options=given), follow=True
+            DistantCar(line, outlet.number, outlet.pilot, habits=habits, profile=profile, options=given),
+            follow=True,
         )
 
     def plug_external(self, evse: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from vsecc_host.station.events import (
@@ -17,6 +17,8 @@ from vsecc_sim.ev.misbehave import parse_act, parse_acts
 from vsecc_sim.ev.profiles import ProfileError
 from vsecc_sim.ev.simulator import EvSimulator, NotPossible
 from vsecc_sim.pecc.faults import FAULTS, Fault, UnknownFault
+from vsecc_sim.plc.faults import FAULTS as LINE_FAULTS
+from vsecc_sim.station.matched_car import MatchedCar
 from vsecc_sim.station.options import PECC_SIMULATOR, Refused
 from vsecc_sim.station.station import SimulatedStation
 
@@ -114,18 +116,31 @@ class Verbs:
             return
         power, mcu = self._station.app.evses[outlet.number].power, self._station.mcu
         of_power = {name.replace("_", "-"): name for name in power.faults}
+        line = self._station.line_faults
         if code in of_power:
             power.inject(of_power[code], active)
         elif code in mcu.FAULTS:
             mcu.inject(code, active, port=outlet.number)
+        elif line is not None and code in LINE_FAULTS:
+            line.inject(code, active, outlet.number, self._loop.time())
         else:
-            raise Refused(f"no fault {code}; there are {', '.join(sorted([*of_power, *mcu.FAULTS]))}")
+            raise self._no_fault(code, of_power)
+
+    def _no_fault(self, code: str, of_power: Iterable[str]) -> Refused:
+        there_are = [*of_power, *self._elsewhere()]
+        return Refused(f"no fault {code}; there are {', '.join(sorted(there_are))}")
+
+    def _elsewhere(self) -> list[str]:
+        """Faults of other parts than the power electronics."""
+        of_line = LINE_FAULTS if self._station.line_faults is not None else ()
+        return [*self._station.mcu.FAULTS, *of_line]
 
     def _car(self, body: Body) -> EvSimulator:
         outlet = self._station.outlet(body["evse"])
-        if not outlet.plugged or not isinstance(outlet.car, EvSimulator):
+        car = outlet.car.ev if isinstance(outlet.car, MatchedCar) else outlet.car
+        if not outlet.plugged or not isinstance(car, EvSimulator):
             raise Refused(f"outlet {outlet.number} has no simulated car")
-        return outlet.car
+        return car
 
     def _pecc_fault(self, evse: int, code: str, active: bool, value: float | None) -> bool:
         """True when the outlet's power electronics are the PECC simulator and know this fault."""
@@ -133,11 +148,9 @@ class Verbs:
         if pecc is None or self._station.power_urls[evse] != PECC_SIMULATOR:
             return False
         if code not in FAULTS:
-            if code in self._station.mcu.FAULTS:
+            if code in self._elsewhere():
                 return False
-            raise Refused(
-                f"no fault {code}; there are {', '.join(sorted([*FAULTS, *self._station.mcu.FAULTS]))}"
-            )
+            raise self._no_fault(code, FAULTS)
         try:
             pecc.inject(evse, Fault(code, active, value))
         except UnknownFault as error:
