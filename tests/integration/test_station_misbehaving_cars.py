@@ -26,7 +26,11 @@ STEPS = [
     Step.POWER_ON,
     Step.CURRENT_DEMAND,
     Step.POWER_OFF,
+    Step.WELDING_DETECTION,
+    Step.SESSION_STOP,
 ]
+ON_THE_WAY_OUT = (Step.POWER_OFF, Step.WELDING_DETECTION, Step.SESSION_STOP)
+TALKS = [(protocol, step) for protocol in ("din", "iso2") for step in STEPS] + [("iso2", Step.RENEGOTIATE)]
 STALL_S = 75.0  # longer than the sequence time-out of 60 s
 
 
@@ -53,16 +57,20 @@ async def safe_and_free(station: SimulatedStation, what: str) -> None:
     assert station.app.evses[1].v2g.state_name == "closed", what
 
 
-@pytest.mark.parametrize("protocol", ["din", "iso2"])
-@pytest.mark.parametrize("step", STEPS, ids=str)
+@pytest.mark.parametrize(("protocol", "step"), TALKS)
 def test_whatever_a_car_does_the_port_is_ready_for_the_next(protocol: str, step: Step) -> None:
     async def scene() -> None:
         options = StationOptions(interpreter="cpython", capacity_wh=60_000.0)
         async with SimulatedStation(options) as station:
             station.plug(2, soc_percent=20.0, target_soc_percent=100.0)
             for what, act in acts(step).items():
-                enough = 20.02 if step is Step.POWER_OFF else 80.0
-                station.plug(1, protocol=protocol, target_soc_percent=enough, misbehave=[act])
+                enough = 20.02 if step in ON_THE_WAY_OUT else 80.0
+                way = (
+                    [Act(at=Step.CURRENT_DEMAND, nth=9, do=Do.SKIP, to=step)]
+                    if step is Step.RENEGOTIATE
+                    else []
+                )
+                station.plug(1, protocol=protocol, target_soc_percent=enough, misbehave=[*way, act])
                 over = asyncio.create_task(station.session_over(1))
                 await asyncio.wait([over], timeout=STALL_S + 25.0)
                 await safe_and_free(station, f"{protocol}, {step}: {what}")
@@ -93,6 +101,44 @@ def test_the_plug_is_pulled_in_every_phase(protocol: str) -> None:
             station.plug(1, protocol=protocol)
             await station.session_over(1)
             await station.unplug(1)
+            assert station.outlets[1].result is not None and station.outlets[1].result.goal
+
+    virtual_time.run(scene())
+
+
+STATES = [
+    "handshake",
+    "session setup",
+    "service discovery",
+    "payment selection",
+    "authorization",
+    "charge parameters",
+    "cable check",
+    "pre-charge",
+    "pre-charge or power on",
+    "current demand, first",
+    "current demand",
+    "welding or stop",
+]
+
+
+@pytest.mark.parametrize("protocol", ["din", "iso2"])
+def test_the_plug_is_pulled_while_the_station_waits_for_any_request(protocol: str) -> None:
+    async def scene() -> None:
+        options = StationOptions(interpreter="cpython", capacity_wh=60_000.0)
+        async with SimulatedStation(options) as station:
+            station.plug(2, soc_percent=20.0, target_soc_percent=100.0)
+            v2g = station.app.evses[1].v2g
+            for state in [*STATES, *(["charge parameters, again"] if protocol == "iso2" else [])]:
+                again = state.endswith("again")
+                acts = [Act(at=Step.CURRENT_DEMAND, nth=9, do=Do.SKIP, to=Step.RENEGOTIATE)] if again else []
+                station.plug(1, protocol=protocol, target_soc_percent=20.02, misbehave=acts)
+                await virtual_time.settle(lambda state=state: v2g.state_name == state, step_s=0.001)
+                await safe_and_free(station, f"{protocol}, {state}")
+            assert station.view(2).phase is Phase.CHARGING
+            assert station.view(2).power.current_a > 50.0
+            station.plug(1, protocol=protocol, target_soc_percent=20.1)
+            await station.session_over(1)
             assert station.outlets[1].result is not None and station.outlets[1].result.goal
 
     virtual_time.run(scene())

@@ -182,7 +182,8 @@ class Iso2Dialect:
         )
 
     def _session_stop(self, intent: Intent) -> iso2.SessionStopReq:
-        kind = iso2.ChargingSession.Pause if intent.pause else iso2.ChargingSession.Terminate
+        pauses = intent.pause or intent.wrong is Wrong.PAUSE
+        kind = iso2.ChargingSession.Pause if pauses else iso2.ChargingSession.Terminate
         return iso2.SessionStopReq(kind)
 
 

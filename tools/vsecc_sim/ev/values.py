@@ -36,6 +36,7 @@ class Wrong(StrEnum):
     MODE = "mode"  # AC energy transfer
     PARAMETERS = "parameters"  # those of an AC car
     LIMITS = "limits"  # a car that bears 0 V and 0 A
+    PAUSE = "pause"  # SessionStop that pauses what never flowed (ISO 15118-2)
 
 
 class EvPhase(StrEnum):
