@@ -96,6 +96,36 @@ def test_json_is_the_only_line_on_stdout(
 
 
 @pytest.mark.parametrize("charger_url", [Iso2PaperCharger], indirect=True)
+def test_pause_and_renegotiation_from_the_command_line(
+    charger_url: str, scenario: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ["sim", "ev", "--connect", charger_url, "--scenario", str(scenario), "--protocol", "iso2"]
+    args += ["--pause-after", "1", "--resume-after", "1.5", "--renegotiate-after", "3", "--json"]
+    assert main([*args, "--capacity", "1500", "--target-soc", "55"]) == 0
+    table = json.loads(capsys.readouterr().out)
+    assert (table["protocol"], table["end"], table["rounds"]) == ("iso2", "charged", 2)
+
+
+def test_misbehaviour_from_the_command_line(
+    charger_url: str, scenario: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ["sim", "ev", "--connect", charger_url, "--scenario", str(scenario), "--json"]
+    args += ["--misbehave", "pre_charge:stall,for_s=0.1", "--misbehave", "current_demand:disconnect,nth=3"]
+    assert main(args) == 1
+    table = json.loads(capsys.readouterr().out)
+    assert (table["end"], table["detail"]) == ("misbehaved", "disconnect at current_demand")
+    assert len(table["phases"]) > 4
+
+
+def test_a_wish_for_tls_from_the_command_line(
+    charger_url: str, scenario: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    args = ["sim", "ev", "--connect", charger_url, "--scenario", str(scenario), "--protocol", "iso2"]
+    assert main([*args, "--tls", "insist"]) == 1
+    assert "the charger offers no TLS" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("charger_url", [Iso2PaperCharger], indirect=True)
 def test_a_session_in_iso2_with_a_pause(
     charger_url: str, scenario: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -142,6 +172,8 @@ def test_nobody_there(scenario: Path, capsys: pytest.CaptureFixture[str]) -> Non
         (["--connect", "sdp://[::1]:9", "--profile", "iso2-tls", "--protocol", "din"], "insists on TLS"),
         (["--connect", "sdp://[::1]:9", "--profile", "iso2-tls", "--v2g-root", "/no/such"], "vsecc:"),
         (["--connect", "sdp://[::1]:9", "--soc", "140"], "not between 0 and 100"),
+        (["--connect", "sdp://[::1]:9", "--tls", "perhaps"], "must be one of off, try, insist"),
+        (["--connect", "sdp://[::1]:9", "--misbehave", "stall"], "expected STEP:DO"),
         (["--connect", "sdp://[::1]:9", "--scenario", "/no/such/file"], "No such file"),
     ],
 )

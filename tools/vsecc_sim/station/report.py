@@ -55,6 +55,7 @@ def _evse_state(station: SimulatedStation, view: EvseView) -> dict[str, Any]:
         "authorization": view.authorization.value,
         "voltage_v": round(view.power.voltage_v, 2),
         "current_a": round(view.power.current_a, 2),
+        "meter_wh": round(view.meter_wh, 1),
         "soc_percent": record.soc_told_percent if outlet.external else outlet.soc_percent,
         "cable_check": view.cable_check.value,
         "cause": view.cause.value,

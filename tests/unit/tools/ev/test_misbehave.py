@@ -13,9 +13,9 @@ from unit.tools.ev.charger import SESSION_ID, pack
 from vsecc_host.v2g import v2gtp
 from vsecc_host.v2g.exi import Protocol, decode, encode
 from vsecc_host.v2g.exi import din70121 as din
-from vsecc_sim.ev.misbehave import GARBAGE_FRAME, Act, Do, Script, parse_acts
+from vsecc_sim.ev.misbehave import GARBAGE_FRAME, Act, Do, Script, parse_acts, read_act
 from vsecc_sim.ev.profiles import ProfileError
-from vsecc_sim.ev.values import EvEnd, Step, StopReading, Trickle
+from vsecc_sim.ev.values import EvEnd, Step, StopReading, Trickle, Wrong
 
 
 def test_a_stall_delays_one_request() -> None:
@@ -105,11 +105,92 @@ def test_acts_from_a_scenario() -> None:
         {"at": "pre_charge", "do": "skip"},
         {"at": "pre_charge", "do": "garbage", "hex": "xy"},
         {"at": "pre_charge", "do": "stall", "color": "red"},
+        {"at": "pre_charge", "do": "stall", "for_s": "long"},
+        {"at": "pre_charge", "do": "stall", "for_s": True},
+        {"at": "pre_charge", "do": "stall", "nth": 0},
+        {"at": "pre_charge", "do": "stall", "nth": 1.5},
+        {"at": "pre_charge", "do": "disconnect", "reset": "perhaps"},
+        {"at": "charge_parameters", "do": "wrong"},
+        {"at": "charge_parameters", "do": "wrong", "what": "colour"},
     ],
 )
 def test_a_wrong_act_is_refused(entry: dict[str, Any]) -> None:
     with pytest.raises(ProfileError, match="misbehave 1"):
         parse_acts([entry])
+
+
+@pytest.mark.parametrize(
+    ("text", "act"),
+    [
+        ("pre_charge:disconnect", Act(at=Step.PRE_CHARGE, do=Do.DISCONNECT)),
+        ("pre_charge:disconnect,reset=true", Act(at=Step.PRE_CHARGE, do=Do.DISCONNECT, reset=True)),
+        (
+            "current_demand:stall,nth=20,for_s=2.5",
+            Act(at=Step.CURRENT_DEMAND, do=Do.STALL, nth=20, for_s=2.5),
+        ),
+        ("cable_check:skip,to=power_on", Act(at=Step.CABLE_CHECK, do=Do.SKIP, to=Step.POWER_ON)),
+        ("charge_parameters:wrong,what=mode", Act(at=Step.CHARGE_PARAMETERS, do=Do.WRONG, what=Wrong.MODE)),
+    ],
+)
+def test_acts_from_a_command_line(text: str, act: Act) -> None:
+    assert read_act(text) == act
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "stall", "pre_charge", "pre_charge:", ":stall", "pre_charge:stall,2", "pre_charge:stall,at=x"],
+)
+def test_a_wrong_act_on_a_command_line_is_refused(text: str) -> None:
+    with pytest.raises(ProfileError, match="misbehave"):
+        read_act(text)
+
+
+@pytest.mark.parametrize(
+    ("at", "what", "field", "said"),
+    [
+        (Step.PAYMENT_SELECTION, Wrong.PAYMENT, "selected_payment_option", din.PaymentOption.Contract),
+        (
+            Step.PAYMENT_SELECTION,
+            Wrong.SERVICE,
+            "selected_service_list",
+            din.SelectedServiceList((din.SelectedService(99),)),
+        ),
+        (
+            Step.PAYMENT_SELECTION,
+            Wrong.EXTRA_SERVICE,
+            "selected_service_list",
+            din.SelectedServiceList((din.SelectedService(1), din.SelectedService(99))),
+        ),
+        (
+            Step.CHARGE_PARAMETERS,
+            Wrong.MODE,
+            "ev_requested_energy_transfer_type",
+            din.EvRequestedEnergyTransferType.AC_three_phase_core,
+        ),
+    ],
+)
+def test_what_no_charger_accepts(at: Step, what: Wrong, field: str, said: object) -> None:
+    bench = Bench(acts=(Act(at=at, do=Do.WRONG, what=what),))
+    bench.run()
+    assert [getattr(r.body, field) for r in bench.charger.requests[1:] if hasattr(r.body, field)] == [said]
+
+
+def test_parameters_of_other_cars() -> None:
+    bench = Bench(acts=(Act(at=Step.CHARGE_PARAMETERS, do=Do.WRONG, what=Wrong.PARAMETERS),))
+    bench.run()
+    (request,) = bench.charger.bodies(din.ChargeParameterDiscoveryReq)
+    assert isinstance(request.ev_charge_parameter, din.AcEvChargeParameter)
+    bench = Bench(acts=(Act(at=Step.CHARGE_PARAMETERS, do=Do.WRONG, what=Wrong.LIMITS),))
+    bench.run()
+    (request,) = bench.charger.bodies(din.ChargeParameterDiscoveryReq)
+    assert isinstance(request.ev_charge_parameter, din.DcEvChargeParameter)
+    assert request.ev_charge_parameter.ev_maximum_voltage_limit.value == 0
+
+
+def test_an_act_added_on_the_way_counts_from_there() -> None:
+    script = Script()
+    script.add(Act(at=Step.PRE_CHARGE, do=Do.TWICE, nth=3))
+    assert [len(script.due(Step.PRE_CHARGE, nth)) for nth in (1, 2, 3, 4)] == [0, 0, 1, 0]
 
 
 # --- hostile bytes ----------------------------------------------------------------------------------------

@@ -1,0 +1,152 @@
+"""What the control API lets a car do: TLS, habits, misbehaviour, renegotiation from either side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from vsecc_host.station.events import ChargeRenegotiationRequested
+from vsecc_host.station.values import Cause, Phase
+from vsecc_sim import virtual_time
+from vsecc_sim.ev.values import EvEnd
+from vsecc_sim.station.control import parse_body
+from vsecc_sim.station.options import Refused, StationOptions
+from vsecc_sim.station.station import SimulatedStation
+from vsecc_sim.station.verbs import Verbs
+
+Say = Callable[..., None]
+Story = Callable[[SimulatedStation, Say], Awaitable[None]]
+
+
+def play(story: Story, **options: Any) -> None:
+    """Run a story in a station on a virtual clock; `say(verb, **body)` is a request as it comes over HTTP."""
+
+    async def scene() -> None:
+        made = StationOptions(evses=1, interpreter="cpython", capacity_wh=2_000.0, **options)
+        async with SimulatedStation(made) as station:
+            table = Verbs(station).table
+
+            def say(verb: str, **body: Any) -> None:
+                table[verb](parse_body(verb, json.dumps({"evse": 1, **body}).encode()))
+
+            await story(station, say)
+
+    virtual_time.run(scene())
+
+
+async def charging(station: SimulatedStation) -> None:
+    await virtual_time.settle(
+        lambda: station.view(1).phase is Phase.CHARGING and station.view(1).power.current_a > 10.0,
+        within_s=90.0,
+    )
+
+
+async def ended(station: SimulatedStation) -> Any:
+    await station.session_over(1)
+    return station.outlets[1].result
+
+
+def test_a_car_over_tls() -> None:
+    async def story(station: SimulatedStation, say: Say) -> None:
+        say("plug", protocol="iso2", tls="insist", target_soc=21)
+        result = await ended(station)
+        assert (result.goal, result.tls) == (True, True)
+
+    play(story, tls=True)
+
+
+def test_a_car_with_changed_habits_that_misbehaves() -> None:
+    async def story(station: SimulatedStation, say: Say) -> None:
+        say(
+            "plug",
+            changes={"charging": {"max_current_a": 40.0}},
+            misbehave=[{"at": "current_demand", "nth": 30, "do": "disconnect", "reset": True}],
+        )
+        await charging(station)
+        await virtual_time.settle(lambda: station.view(1).power.current_a > 39.0)
+        result = await ended(station)
+        assert (result.end, station.view(1).power.current_a <= 41.0) == (EvEnd.MISBEHAVED, True)
+
+    play(story)
+
+
+def test_a_car_told_to_misbehave_while_it_charges() -> None:
+    async def story(station: SimulatedStation, say: Say) -> None:
+        say("plug")
+        await charging(station)
+        say("ev-misbehave", act={"at": "current_demand", "do": "beyond", "current_a": 900})
+        result = await ended(station)
+        assert result.detail == "CurrentDemandRes FAILED"
+        assert station.view(1).cause is Cause.LIMITS_EXCEEDED
+
+    play(story)
+
+
+def test_the_driver_stops() -> None:
+    async def story(station: SimulatedStation, say: Say) -> None:
+        say("plug")
+        await charging(station)
+        say("ev-stop")
+        assert (await ended(station)).end is EvEnd.STOPPED_BY_DRIVER
+
+    play(story)
+
+
+def test_the_station_asks_for_renegotiation() -> None:
+    async def story(station: SimulatedStation, say: Say) -> None:
+        heard: list[ChargeRenegotiationRequested] = []
+        station.app.listen(
+            lambda event: heard.append(event) if isinstance(event, ChargeRenegotiationRequested) else None
+        )
+        say("plug", protocol="iso2")
+        with pytest.raises(Refused, match="does not charge"):
+            say("renegotiate")
+        await charging(station)
+        say("renegotiate")
+        await virtual_time.settle(lambda: bool(heard), within_s=10.0)
+        assert (await ended(station)).goal
+        assert len(heard) == 1
+
+    play(story)
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "told"),
+    [
+        ("plug", {"misbehave": ["stall"]}, "a list of objects"),
+        ("plug", {"misbehave": [{"at": "pre_charge", "do": "dance"}]}, "misbehave 1"),
+        ("plug", {"changes": {"charging": {"colour": 1}}}, "unknown colour"),
+        ("plug", {"tls": "perhaps"}, "must be one of off, try, insist"),
+        ("plug", {"misbehave": "stall"}, "must be a list"),
+        ("ev-misbehave", {"act": {"at": "pre_charge", "do": "stall"}}, "no simulated car"),
+        ("ev-misbehave", {}, "act is missing"),
+        ("ev-stop", {}, "no simulated car"),
+        ("renegotiate", {}, "does not charge"),
+        ("renegotiate", {"evse": 3}, "no outlet 3"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_and_changes_nothing(
+    verb: str, body: dict[str, Any], told: str
+) -> None:
+    async def story(station: SimulatedStation, say: Say) -> None:
+        with pytest.raises(Refused, match=told):
+            say(verb, **body)
+        assert not station.outlets[1].plugged
+
+    play(story)
+
+
+def test_din_cars_cannot_renegotiate() -> None:
+    async def story(station: SimulatedStation, say: Say) -> None:
+        say("plug", protocol="din")
+        await charging(station)
+        with pytest.raises(Refused, match="only ISO 15118-2"):
+            say("renegotiate")
+        with pytest.raises(Refused, match="knows no renegotiation"):
+            say("ev-renegotiate")
+        assert (await ended(station)).goal
+
+    play(story)
