@@ -162,16 +162,11 @@ class Monitor(App[int]):
 
     # ---- what is shown ----
 
-    def _now_s(self) -> float:
-        """Time of the line: the clock's, or where the recording ends."""
-        assert self._watch is not None
-        return time.time() if self._live else self._watch.statistics.last_at
-
     def refresh_view(self) -> None:
         """Everything that changes by itself."""
         if self._watch is None or not self.is_running:
             return
-        now = self._now_s()
+        now = self._watch.now()
         figures = self._watch.statistics
         if not self._live:
             self._rates = Rates()

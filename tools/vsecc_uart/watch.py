@@ -29,8 +29,9 @@ class Watch:
         self._on_chunk = on_chunk
         self._live = live
         self._timer: asyncio.TimerHandle | None = None
-        self._now = wall_clock()
-        self._last_at = 0.0
+        self._wall = wall_clock()
+        self._last_at: float | None = None
+        self._heard_at = 0.0
 
     async def run(self, source: Source, duration_s: float | None = None) -> None:
         """Until the source ends or the time is over; what the decoder still holds is told then."""
@@ -49,15 +50,23 @@ class Watch:
         """Bytes of the line (called by the source)."""
         if self._on_chunk is not None:
             self._on_chunk(chunk)
-        self._last_at = chunk.at_s
+        self._last_at, self._heard_at = chunk.at_s, asyncio.get_running_loop().time()
         self.decoder.receive(chunk)
         self._collect()
         if self._live:
             self._schedule()
 
+    def now(self) -> float:
+        """Time in which the chunks count: a tap's clock may be another one than ours, and be set anew."""
+        if self._last_at is None:
+            return self._wall()
+        if not self._live:
+            return self._last_at
+        return self._last_at + asyncio.get_running_loop().time() - self._heard_at
+
     def note(self, text: str) -> None:
         """A word about the source (called by it)."""
-        self.decoder.note(self._now() if self._live else self._last_at, text)
+        self.decoder.note(self.now(), text)
         self._collect()
 
     def _collect(self) -> None:
@@ -71,10 +80,10 @@ class Watch:
             self._timer = None
         due = self.decoder.next_deadline()
         if due is not None:
-            self._timer = asyncio.get_running_loop().call_later(max(0.0, due - self._now()), self._tick)
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, due - self.now()), self._tick)
 
     def _tick(self) -> None:
         self._timer = None
-        self.decoder.tick(self._now())
+        self.decoder.tick(self.now())
         self._collect()
         self._schedule()
