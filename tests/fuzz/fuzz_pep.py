@@ -108,7 +108,7 @@ def _judge(machine: PepMachine, version: PepVersion) -> None:
     for text, _ in frames:
         codec.decode(text, version, "pecc")
     assert len(machine.notes.counts) <= MAX_KINDS
-    assert all(line.isprintable() for line in machine.notes.take())
+    assert all(note.text.isprintable() for note in machine.notes.take())
 
 
 def _tick(machine: PepMachine, now: float) -> None:

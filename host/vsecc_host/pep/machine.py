@@ -229,7 +229,7 @@ class PepMachine:
         if message.kind == Kind.STATUS:
             self._on_status(Status.of(message.payload, now), now)
         else:
-            self.notes.add("PECC event", message.payload["eventDetails"], now)
+            self.notes.add("PECC event", message.payload["eventDetails"], now, wrong=False)
 
     def _on_status(self, status: Status, now: float) -> None:
         self.status, self._since = status, now
@@ -251,7 +251,7 @@ class PepMachine:
         if not self._supervised:
             self._requests.drop_energising()  # a retry among them
         if outcome.verdict is not Verdict.ACCEPTED:
-            self.notes.add("request failed", outcome.text(), now)
+            self.notes.add("request failed", outcome.text(), now, wrong=not outcome.expected)
         if outcome.verdict is Verdict.ACCEPTED:
             self._accepted(outcome, now)
         elif outcome.verdict is Verdict.FAILED:

@@ -87,6 +87,12 @@ class Outcome:
     category: ErrorCategory | None = None
     details: str = ""
 
+    @property
+    def expected(self) -> bool:
+        """On the way to standby every request is refused; that a way out is, changes nothing."""
+        way_out = self.ask.slot in (Slot.RESET, Slot.OPEN, Slot.CONFIGURATION)
+        return way_out and self.category is ErrorCategory.INOPERATIVE
+
     def text(self) -> str:
         """For logs and for the person who asks why."""
         kind = KINDS[self.ask.slot]

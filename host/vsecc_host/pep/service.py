@@ -134,8 +134,8 @@ class PepService:
         self._on_event(event, self._cause or self._trace.new_cause())
 
     def _settled(self) -> None:
-        for line in self.machine.notes.take():
-            logger.warning("EVSE %d: PECC: %s", self.evse_id, line)
+        for text, wrong in self.machine.notes.take():
+            logger.log(logging.WARNING if wrong else logging.INFO, "EVSE %d: PECC: %s", self.evse_id, text)
         if self.machine.close_wanted:
             self._close_due.set()
         self._on_outputs(self._cause)

@@ -39,6 +39,7 @@ ACTIONS: dict[str, Action] = {
     "cable": energy.cable,
     "grant": energy.grant,
     "close": energy.close,
+    "close_again": energy.close_again,
     "check": energy.check,
     "passed": energy.passed,
     "aim_pre_charge": energy.aim_pre_charge,

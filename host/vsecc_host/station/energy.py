@@ -5,7 +5,7 @@ from __future__ import annotations
 from vsecc_host.station import commands as c
 from vsecc_host.station import events as e
 from vsecc_host.station.limits import PRE_CHARGE_MAX_A, cable_check_voltage, clamp_current
-from vsecc_host.station.state import STALE_S, EvSession, EvseState
+from vsecc_host.station.state import STALE_S, STUCK_S, EvSession, EvseState
 from vsecc_host.station.table import Input, Step
 from vsecc_host.station.values import Authorization, CableCheck, Cause, Phase, PowerPhase, Stop
 
@@ -29,7 +29,9 @@ def cable(s: EvseState, step: Step, event: e.StationEvent | None, now: float) ->
     """The cable check is due: it needs CP C or D, then the relay, then the contactors."""
     s.cable_check = CableCheck.ONGOING
     s.deadlines[Input.T_CABLE_CHECK] = now + s.config.cable_check_wait_s
-    if s.cp.energy:
+    if s.session.powered:
+        _start_over(s, now)
+    elif s.cp.energy:
         grant(s, step, event, now)
     else:
         s.deadlines[Input.T_CP] = now + s.config.cp_wait_s
@@ -44,6 +46,14 @@ def grant(s: EvseState, step: Step, event: e.StationEvent | None, now: float) ->
     s.set_grant(True)
 
 
+def _start_over(s: EvseState, now: float) -> None:
+    """After a renegotiation: power electronics check the cable only on a fresh start (PEP state machine)."""
+    s.session.powered, s.session.restarting = False, True
+    s.deadlines[Input.T_STUCK] = now + STUCK_S
+    s.out.append(c.PowerContactors(evse_id=s.evse_id, closed=False))
+    s.out.append(c.PowerReset(evse_id=s.evse_id))
+
+
 def close(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
     """The relay permits energy: contactors may close."""
     if not s.session.granted or s.session.powered:
@@ -51,8 +61,14 @@ def close(s: EvseState, step: Step, event: e.StationEvent | None, now: float) ->
     s.deadlines.pop(Input.T_RELAY, None)
     s.deadlines.pop(Input.T_STUCK, None)  # contactors that did not open are found by T_CONTACTORS now
     s.deadlines[Input.T_CONTACTORS] = now + s.config.contactor_wait_s
-    s.session.powered = True
+    s.session.powered, s.session.restarting = True, False
     s.out.append(c.PowerContactors(evse_id=s.evse_id, closed=True))
+
+
+def close_again(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
+    """Off for the restart after a renegotiation, and nothing else at the outlet: on again."""
+    if s.session.restarting and s.relay_closed:
+        close(s, step, event, now)
 
 
 def check(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:

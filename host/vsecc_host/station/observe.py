@@ -236,7 +236,7 @@ def _measured(s: EvseState, event: e.PowerMeasured, now: float) -> Inputs:
     seen = [Input.MEASURED]
     if new.contactors_closed and not before.contactors_closed:
         seen.append(Input.CONTACTORS_CLOSED)
-    elif before.contactors_closed and not new.contactors_closed and Input.T_CONTACTORS not in s.deadlines:
+    elif before.contactors_closed and not new.contactors_closed and not _opening_is_meant(s):
         seen.append(Input.CONTACTORS_OPENED)  # while closing is awaited: an opening of before, seen late
     if not new.contactors_closed and not s.session.powered:
         s.stuck = False
@@ -247,12 +247,17 @@ def _measured(s: EvseState, event: e.PowerMeasured, now: float) -> Inputs:
         seen.append(Input.TOO_HOT)
     if s.phase in (v.Phase.PRE_CHARGE, v.Phase.CHARGING) or (s.phase is v.Phase.SETUP and s.session.powered):
         _check_output(s, new, before, now, seen)
-    elif s.phase is v.Phase.CABLE_CHECK and new.contactors_closed and new.voltage_v < TOUCH_SAFE_V:
-        seen.append(Input.OUTPUT_DEAD)
+    elif s.phase is v.Phase.CABLE_CHECK and new.operative and new.voltage_v < TOUCH_SAFE_V:
+        seen.append(Input.OUTPUT_DEAD if new.contactors_closed else Input.OUTPUT_FREE)
     elif s.phase is v.Phase.STOPPING and s.session.powered and new.current_a < LOW_CURRENT_A:
         seen.append(Input.CURRENT_LOW)
     s.unlock_when_safe(now)
     return tuple(seen)
+
+
+def _opening_is_meant(s: EvseState) -> bool:
+    """While closing is awaited it is an opening of before, seen late."""
+    return Input.T_CONTACTORS in s.deadlines or s.session.restarting
 
 
 def _note_operative(s: EvseState, new: v.PowerSnapshot, now: float, seen: list[Input]) -> None:
@@ -264,7 +269,8 @@ def _note_operative(s: EvseState, new: v.PowerSnapshot, now: float, seen: list[I
     if s.inoperative_since is None:
         s.inoperative_since = now
         s.deadlines[Input.T_INOPERATIVE] = now + INOPERATIVE_S
-    seen.append(Input.INOPERATIVE)
+    if not s.session.restarting:  # on the way to standby power electronics may be inoperative
+        seen.append(Input.INOPERATIVE)
 
 
 def _check_output(

@@ -55,6 +55,7 @@ class EvSession:
     granted: bool = False
     powered: bool = False  # contactors were told to close
     checking: bool = False  # a cable check of this session was commanded
+    restarting: bool = False  # off and on again for the cable check after a renegotiation
     voltage_v: float = 0.0  # newest wish of the car
     current_a: float = 0.0
     aimed: tuple[float, float, v.PowerPhase] | None = None

@@ -36,6 +36,7 @@ class Input(Enum):
     POWER_LOST = "power lost or refusing"
     POWER_LIMITS = "power limits told"
     OUTPUT_DEAD = "closed output below 60 V"
+    OUTPUT_FREE = "open output below 60 V, operative"
     ISOLATION_OK = "cable check good"
     ISOLATION_BAD = "cable check bad"
     PILOT_WANTED = "pilot wanted for matching"
@@ -118,6 +119,7 @@ FPL = Step("plug_faulted")
 FUN = Step("unplug_faulted")
 GRT = Step("grant")
 CLO = Step("close")
+CLA = Step("close_again")
 OPN = Step("open")
 CHK = Step("check")
 PAS = Step("passed")
@@ -200,6 +202,7 @@ _ROWS: dict[Input, tuple[Step, Step, Step, Step, Step, Step, Step, Step, Step]] 
     I.POWER_LOST:        (NOT, NOT, T_X, T_X, T_X, T_X, NOT, NOT, NOT),
     I.POWER_LIMITS:      (NOT, NOT, NOT, NOT, NOT, RET, NOT, NOT, NOT),
     I.OUTPUT_DEAD:       (___, ___, ___, CHK, ___, ___, ___, ___, ___),
+    I.OUTPUT_FREE:       (___, ___, ___, CLA, ___, ___, ___, ___, ___),
     I.ISOLATION_OK:      (___, ___, ___, PAS, ___, ___, ___, ___, ___),
     I.ISOLATION_BAD:     (___, ___, ___, T_I, ___, ___, ___, ___, ___),
     I.PILOT_WANTED:      (___, MAT, ___, ___, ___, ___, ___, ROU, ___),

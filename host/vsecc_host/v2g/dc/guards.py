@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vsecc_host.station.values import Cause, EvseView, Isolation, Stop
+from vsecc_host.station.values import CableCheck, Cause, EvseView, Isolation, Stop
 from vsecc_host.v2g.dc import times
 from vsecc_host.v2g.dc.kinds import Kind
 from vsecc_host.v2g.dc.session import DcSession, Refusal, Situation
@@ -71,7 +71,8 @@ def _power(kind: Kind, view: EvseView, now: float) -> Refusal | None:
         return Refusal(Code.FAILED, Cause.POWER_STALE, age, emergency)
     if kind is Kind.WELDING_DETECTION:
         return None
-    if not view.power.operative:
+    watched = kind is Kind.CABLE_CHECK and view.cable_check is CableCheck.ONGOING  # by the station itself
+    if not view.power.operative and not watched:
         reason = "power electronics inoperative"
         return Refusal(Code.FAILED, Cause.POWER_INOPERATIVE, reason, StatusCode.EVSE_Malfunction)
     if kind is Kind.CABLE_CHECK:

@@ -156,4 +156,4 @@ class Line:
     @property
     def notes(self) -> list[str]:
         """Log lines since the last look."""
-        return self.machine.notes.take()
+        return [note.text for note in self.machine.notes.take()]

@@ -283,3 +283,12 @@ def test_each_request_keeps_the_cause_of_its_command() -> None:
         line.do(command, cause)
     line.answer("targetValues")
     assert line.causes == [7, 8]
+
+
+def test_refusals_on_the_way_to_standby_are_no_news() -> None:
+    line = Line().ready().do(RESET).refuse("inoperative")
+    assert [note.wrong for note in line.machine.notes.take()] == [False]
+    line.target(400, 10).refuse("inoperative").wait(2)
+    assert [note.wrong for note in Line().ready().target(400, 10).refuse("value").machine.notes.take()] == [
+        True
+    ]

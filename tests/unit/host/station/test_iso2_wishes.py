@@ -18,6 +18,8 @@ from vsecc_host.station.values import (
     PilotMode,
 )
 
+OPEN, CLOSE = (c.PowerContactors(evse_id=1, closed=closed) for closed in (False, True))
+
 
 def renegotiating() -> Rig:
     """Charging, then the current is gone and the car tells new parameters."""
@@ -50,13 +52,22 @@ def test_the_new_cable_check_waits_until_the_car_has_opened() -> None:
     rig = renegotiating()
     rig.evse(e.CableCheckRequested)
     assert rig.phase is Phase.CABLE_CHECK
+    assert only(rig.log, c.PowerContactors) == [OPEN] and only(rig.log, c.PowerReset)
+    assert not only(rig.log, c.SetGrant)  # the pilot never left C
     rig.measure(voltage_v=395.0)
-    rig.measure(voltage_v=60.0)
+    rig.measure(voltage_v=395.0, contactors_closed=False)
+    rig.measure(voltage_v=60.0, operative=False)
+    rig.measure(voltage_v=59.0, operative=False)
+    assert rig.phase is Phase.CABLE_CHECK
+    assert only(rig.log, c.PowerContactors) == [OPEN]
+    # WHEN the output is dead and the power electronics are in standby
+    rig.measure(voltage_v=59.0, operative=True)
+    rig.measure(voltage_v=58.0)
+    # THEN it starts over: contactors, check, once, and its result leads on
+    assert only(rig.log, c.PowerContactors) == [OPEN, CLOSE]
     assert not only(rig.log, c.PowerCableCheck)
-    # WHEN the output is dead
-    rig.measure(voltage_v=59.0)
+    rig.measure(voltage_v=20.0, contactors_closed=True)
     rig.measure(voltage_v=20.0)
-    # THEN the check runs, once, and its result leads on
     assert len(only(rig.log, c.PowerCableCheck)) == 1
     rig.evse(e.CableCheckDone, isolation=Isolation.VALID)
     rig.measure(voltage_v=10.0)
@@ -70,11 +81,29 @@ def test_the_new_cable_check_waits_until_the_car_has_opened() -> None:
 def test_a_car_that_never_opens_gets_no_cable_check() -> None:
     rig = renegotiating()
     rig.evse(e.CableCheckRequested)
+    rig.measure(voltage_v=395.0, contactors_closed=False)
     rig.wait(36.9)
     assert rig.phase is Phase.CABLE_CHECK
     rig.wait(0.2)
     assert rig.view.cause is Cause.CABLE_CHECK_TIMEOUT
     assert not only(rig.log, c.PowerCableCheck)
+
+
+@pytest.mark.parametrize(
+    ("happens", "cause"),
+    [
+        (lambda rig: rig.wait(3.1), Cause.POWER_INOPERATIVE),  # contactors do not open
+        (lambda rig: rig.relay(False, "CP left C/D"), Cause.CP_LEFT_C),
+        (lambda rig: rig.cp(CpState.B), Cause.CP_LEFT_C),
+    ],
+)
+def test_starting_over_is_watched(happens, cause) -> None:
+    rig = renegotiating()
+    rig.evse(e.CableCheckRequested)
+    happens(rig)
+    assert (rig.view.cause, rig.view.cable_check) == (cause, CableCheck.FAILED)
+    rig.measure(voltage_v=0.0, contactors_closed=False)
+    assert CLOSE not in only(rig.log, c.PowerContactors)
 
 
 def opened(rig: Rig) -> bool:
