@@ -218,7 +218,7 @@ class HostLink:
         self.was_up = True
         self._grants_taken = self._grant.count
         self._forget_reports()
-        self._io.tell_dip()
+        self._io.tell_state()
 
     def _obey(self, message):
         self.frames.note(message[0])

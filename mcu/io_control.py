@@ -117,6 +117,12 @@ class IoControl:
             self.temperatures.lose()
         self.device_faults.replace(_CHIPS, chips, now)
 
+    def tell_state(self):
+        """Lines for the log of a new session: switches, and why there is no calibration."""
+        self.tell_dip()
+        if self._hal.calibration_problem and self.log is not None:
+            self.log(2, "calibration " + self._hal.calibration_problem + ": figures of the drawing are used")
+
     def tell_dip(self):
         """One log line: which supervision is off."""
         if self.log is None:

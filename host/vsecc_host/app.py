@@ -45,6 +45,7 @@ from vsecc_host.wiring import (
     terminals,
     v2g_config,
 )
+from vsecc_link.messages import DEVICE_EXPANDER
 
 if TYPE_CHECKING:
     from vsecc_host.slac.service import OpenSocket, SlacService
@@ -226,8 +227,10 @@ class App:
             self._set_timer(evse)
         for limit in self._sharing.hear(event, [evse.machine.view for evse in self.evses.values()]):
             self.publish(limit, cause)
-        if isinstance(event, McuMeasured) and self._emergency.pressed(event.values["digital_inputs"]):
-            self._stop_all("emergency stop", cause)
+        if isinstance(event, McuMeasured):
+            readable = not event.values["device_faults"] >> DEVICE_EXPANDER & 1
+            if self._emergency.pressed(event.values["digital_inputs"], readable=readable):
+                self._stop_all("emergency stop", cause)
 
     def _on_slac(self, event: StationEvent, cause: int) -> None:
         self._enqueue(lambda: self._route_slac(event, cause))

@@ -13,8 +13,10 @@ class EmergencyInput:
         self._mask = 0 if number is None else 1 << (number - 1)
         self._active_low = active_low
 
-    def pressed(self, digital_inputs: int) -> bool:
-        """Whether the inputs (bit 0 = input 1) ask for the stop now."""
+    def pressed(self, digital_inputs: int, *, readable: bool = True) -> bool:
+        """Whether the inputs (bit 0 = input 1) ask for the stop now; one that cannot be read does."""
         if not self._mask:
             return False
+        if not readable:
+            return True
         return bool(digital_inputs & self._mask) is not self._active_low

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from vsecc_sim.mcu.board import Board
+from vsecc_sim.mcu.board import PORTS, RELAYS, Board
 from vsecc_sim.mcu.bus import CONVERTER, EXPANDER, LOCK_CONVERTER, TEMPERATURE
 from vsecc_sim.mcu.terminals import OUTPUTS, ROOM_OHM, SENSORS, SUPPLY_MV
 from vsecc_sim.plant.pilot import PLUG_OHM
@@ -33,19 +33,18 @@ def inject(board: Board, fault: Fault) -> None:
     """Applies or removes a fault at the board's present time."""
     if fault.name not in FAULTS:
         raise UnknownFault(f"fault {fault.name!r}: not one of {', '.join(sorted(FAULTS))}")
-    if fault.target not in _targets(board, fault.name):
-        raise UnknownFault(f"{fault.name}: target {fault.target} does not exist")
+    check_target(fault.name, fault.target)
     board.trace.add(board.now_us, f"fault.{fault.name}", (fault.target, fault.active))
     FAULTS[fault.name](board, fault)
 
 
-def _targets(board: Board, name: str) -> Container[int]:
-    """Numbers of what a fault may concern."""
-    if name.startswith("relay-"):
-        return board.relays
-    if name.startswith("output-"):
-        return range(1, OUTPUTS + 1)
-    return range(1, SENSORS + 1) if name.startswith("sensor-") else board.ports
+def check_target(name: str, target: int) -> None:
+    """UnknownFault when a fault cannot concern this port, relay, output or sensor."""
+    last = {"relay": len(RELAYS), "output": OUTPUTS, "sensor": SENSORS}.get(
+        name.partition("-")[0], len(PORTS)
+    )
+    if not 1 <= target <= last:
+        raise UnknownFault(f"{name}: target {target} is not in 1..{last}")
 
 
 def _line_fault(kind: str) -> Callable[[Board, Fault], None]:

@@ -113,6 +113,10 @@ class McuEmulator:
         self.console_url: str | None = None
         self._relays = {number: RelayView() for number in (1, 2, 3)}
         self._duty_permille = {1: 0, 2: 0}
+        # What wires at the terminals would tell: bit 0 = OUT1; pattern of system LED and ports; bolt by port.
+        self.outputs = 0
+        self.leds = [0, 0, 0, 0]
+        self.locked = {1: False, 2: False}
         self._local: LocalMcu | None = None
         self._worker: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -196,13 +200,13 @@ class McuEmulator:
         return self._duty_permille[port]
 
     def inject(self, name: str, active: bool = True, *, port: int = 1, value: float | None = None) -> None:
-        """Applies or removes a fault of `FAULTS`; `port` is the relay's number for relay faults."""
+        """Applies or removes a fault of `FAULTS`; `port`: number of the port, relay, output or sensor."""
         if name not in FAULTS:
             raise ValueError(f"fault {name!r}: not one of {', '.join(self.FAULTS)}")
         self.command(commands.fault(name, port, active, value))
 
     def drive_inputs(self, values: dict[str, Any]) -> None:
-        """Inputs by terminal: d1..d8, dip1..dip4 (on/off), a1, a2, supply (volts)."""
+        """Inputs by terminal, see `commands.inputs`; ValueError for one that is not there."""
         self.command(commands.inputs(values))
 
     def plug_console(self, plugged: bool) -> None:
@@ -268,6 +272,12 @@ class McuEmulator:
             self._duty_permille[int(kind[-1])] = entry.value
         elif kind == "boot":
             self.boots += 1
+        elif kind == "outputs" and isinstance(entry.value, int):
+            self.outputs = entry.value
+        elif kind.startswith("led") and isinstance(entry.value, int):
+            self.leds[int(kind[-1])] = entry.value
+        elif kind.startswith("lock") and not what:
+            self.locked[int(kind[-1])] = bool(entry.value)
         self.trace.add(*entry)
         for listener in self.on_change:
             listener(entry)

@@ -10,6 +10,7 @@ SUPPLY_MV = 24_000
 OUTPUTS = 16
 INPUTS = 8
 SENSORS = 9
+LED_NAMES = ("off", "green flashing", "green", "red flashing", "red")
 # IEC 61131-2 type 1 and 3 with these limits: between them an input keeps its state.
 INPUT_OFF_MV = 4_400
 INPUT_ON_MV = 6_000

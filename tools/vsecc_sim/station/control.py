@@ -31,6 +31,7 @@ BODIES: dict[str, dict[str, Field]] = {
         "code": Field(str, required=True),
         "active": Field(bool),
         "value": Field(Number),
+        "target": Field(int),
     },
     "ev-pause": {"evse": EVSE},
     "ev-resume": {"evse": EVSE},

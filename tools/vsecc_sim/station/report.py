@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vsecc_host.station.faults import is_good_end, sentence
 from vsecc_host.station.values import Cause, EvseView
+from vsecc_sim.mcu.terminals import LED_NAMES, OUTPUTS
 from vsecc_sim.pecc.report import state_of
 from vsecc_sim.process_memory import memory_mib
 from vsecc_sim.station.recorder import OutletRecord
@@ -17,6 +18,8 @@ from vsecc_sim.trace_view import render_svg
 
 if TYPE_CHECKING:
     from vsecc_host.slac.service import SlacService
+
+_LEDS = ("system", "port1", "port2", "port3")
 
 
 def state(station: SimulatedStation) -> dict[str, Any]:
@@ -32,8 +35,19 @@ def state(station: SimulatedStation) -> dict[str, Any]:
             "interpreter": mcu.interpreter if mcu else None,
             "measured": dict(snapshot.measured),
         },
+        "terminals": _terminals(station),
         "evses": [_evse_state(station, view) for view in snapshot.evses],
         **({} if station.pecc is None else {"pecc": state_of(station.pecc.points)}),
+    }
+
+
+def _terminals(station: SimulatedStation) -> dict[str, Any]:
+    """Outputs, lights and locks as a wire or an eye at the emulated board would tell."""
+    mcu = station.mcu
+    return {
+        "outputs": {f"d{number}": mcu.outputs >> number - 1 & 1 for number in range(1, OUTPUTS + 1)},
+        "leds": {name: LED_NAMES[pattern] for name, pattern in zip(_LEDS, mcu.leds, strict=True)},
+        "locks": {str(port): "locked" if locked else "unlocked" for port, locked in mcu.locked.items()},
     }
 
 

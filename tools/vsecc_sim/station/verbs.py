@@ -16,6 +16,7 @@ from vsecc_host.station.values import Phase
 from vsecc_sim.ev.misbehave import parse_act, parse_acts
 from vsecc_sim.ev.profiles import ProfileError
 from vsecc_sim.ev.simulator import EvSimulator, NotPossible
+from vsecc_sim.mcu.faults import check_target
 from vsecc_sim.pecc.faults import FAULTS, Fault, UnknownFault
 from vsecc_sim.plc.faults import FAULTS as LINE_FAULTS
 from vsecc_sim.station.matched_car import MatchedCar
@@ -120,7 +121,7 @@ class Verbs:
         if code in of_power:
             power.inject(of_power[code], active)
         elif code in mcu.FAULTS:
-            mcu.inject(code, active, port=outlet.number)
+            self._mcu_fault(code, active, body.get("target", outlet.number), body.get("value"))
         elif line is not None and code in LINE_FAULTS:
             line.inject(code, active, outlet.number, self._loop.time())
         else:
@@ -134,6 +135,13 @@ class Verbs:
         """Faults of other parts than the power electronics."""
         of_line = LINE_FAULTS if self._station.line_faults is not None else ()
         return [*self._station.mcu.FAULTS, *of_line]
+
+    def _mcu_fault(self, code: str, active: bool, target: int, value: float | None) -> None:
+        try:
+            check_target(code, target)
+        except ValueError as error:
+            raise Refused(str(error)) from error
+        self._station.mcu.inject(code, active, port=target, value=value)
 
     def _car(self, body: Body) -> EvSimulator:
         outlet = self._station.outlet(body["evse"])
