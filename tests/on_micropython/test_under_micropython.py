@@ -12,6 +12,7 @@ from vsecc_sim.mcu.interpreter import Interpreter, find_micropython
 ROOT = Path(__file__).resolve().parents[2]
 RUNNER = Path(__file__).with_name("run_file.py")
 FILES = sorted(ROOT.glob("tests/unit/protocol/test_*.py")) + sorted(ROOT.glob("tests/unit/mcu/test_*.py"))
+FILES.remove(ROOT / "tests/unit/mcu/test_soak.py")  # longer, in test_soak.py
 PATHS = [str(ROOT / name) for name in ("", "protocol", "tests")]
 # The files are compiled on the fly here, which the target never does; test_target.py holds the program to the
 # target's heap.
