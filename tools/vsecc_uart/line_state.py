@@ -141,11 +141,11 @@ class Rates:
             ((name, rate) for (who, name), rate in self.per_s.items() if who == sender and rate >= 0.05),
             key=lambda item: -item[1],
         )
-        shown = " ".join(f"{name} {rate:.0f}" for name, rate in rates[:4]) or "silent"
+        shown = " ".join(f"{name} {rate:.0f}/s" for name, rate in rates[:4]) or "silent"
         side = statistics.sides[sender]
         trouble = " ".join(f"{name} {count}" for name, count in sorted(side.errors.items()))
         missing = f" missing {side.missing}" if side.missing else ""
-        return f"{sender:<7} {shown} /s, {self.used[sender] * 100:.1f} %   errors {trouble or '0'}{missing}"
+        return f"{sender:<7} {self.used[sender] * 100:.1f} %  errors {trouble or '0'}{missing}  {shown}"
 
 
 def trip_line(statistics: Statistics) -> str:

@@ -26,6 +26,7 @@ RECORDS_KEPT = 20_000
 # New lines a refresh; a recording that is read faster shows its newest.
 LINES_AT_ONCE = 1000
 REFRESH_S = 0.1
+TITLE_MAX = 38  # columns of a source's name; its end tells more
 RATES_S = 1.0
 
 HELP = """Keys
@@ -76,11 +77,10 @@ class Monitor(App[int]):
     AUTO_FOCUS = None  # else the hidden filter takes the keys
     CSS = """
     Screen { layout: vertical; }
-    #title { height: 1; text-style: bold reverse; }
+    #title { height: 1; text-style: bold reverse; text-wrap: nowrap; text-overflow: ellipsis; }
     #state { height: 8; text-wrap: nowrap; text-overflow: ellipsis; }
     #log { height: 1fr; overflow-x: hidden; border-top: solid $accent; scrollbar-size-vertical: 1; }
     #filter { display: none; height: 3; }
-    #filter.shown { display: block; }
     #message { height: 1; display: none; }
     #message.shown { display: block; }
     """
@@ -111,7 +111,7 @@ class Monitor(App[int]):
         self._source = source
         self._baud = baud
         self._live = live
-        self._source_name = title
+        self._source_name = title if len(title) <= TITLE_MAX else "…" + title[1 - TITLE_MAX :]
         self._wanted: Predicate = compile_filter(filter_text)
         self._records: deque[Record] = deque(maxlen=RECORDS_KEPT)
         self._new: deque[Record] = deque(maxlen=RECORDS_KEPT)
@@ -189,7 +189,7 @@ class Monitor(App[int]):
         marks = ["HELD"] if self.held else []
         marks += [] if self.cyclic else ["cyclic hidden"]
         marks += [f"filter {self.filter_text}"] if self.filter_text else []
-        return " | ".join([f" {self._source_name}", mode, *marks])
+        return " | ".join([f" {mode}", *marks, self._source_name])
 
     def _state_text(self, now: float) -> Text:
         assert self._watch is not None
@@ -251,8 +251,8 @@ class Monitor(App[int]):
         """Open the line for the filter."""
         field = self.query_one("#filter", Input)
         field.value = self.filter_text
-        field.add_class("shown")
-        field.focus()
+        field.display = True
+        self.set_focus(field)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take the filter, or say what is wrong with it."""
@@ -272,7 +272,7 @@ class Monitor(App[int]):
         self._close_filter()
 
     def _close_filter(self) -> None:
-        self.query_one("#filter", Input).remove_class("shown")
+        self.query_one("#filter", Input).display = False
         self._say("")
         self.set_focus(None)
 
