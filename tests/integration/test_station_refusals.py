@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,12 +15,14 @@ from unit.host.v2g.iso2.given import REQUESTS as ISO2_REQUESTS
 from unit.host.v2g.iso2.given import message as iso2_message
 
 from vsecc_host.power.config import PowerConfig
+from vsecc_host.runtime.trace import Frame
 from vsecc_host.settings.store import Settings
 from vsecc_host.station.events import AuthorizationDecided
 from vsecc_host.station.values import Cause, Phase
 from vsecc_host.v2g import v2gtp
 from vsecc_host.v2g.dc.kinds import Kind
-from vsecc_host.v2g.exi import Protocol, encode
+from vsecc_host.v2g.exi import DecodeError, Protocol, decode, encode
+from vsecc_host.v2g.exi import din70121 as din
 from vsecc_host.wiring import power_config
 from vsecc_sim import virtual_time
 from vsecc_sim.ev.misbehave import Act, Do
@@ -313,5 +316,35 @@ def test_requests_beyond_the_limits(protocol: str, abort_current: bool, abort_po
             assert max(amperes for amperes, _ in most) <= LIMIT_A * 1.01
             assert max(watts for _, watts in most) <= max_power_w * 1.02
             assert station.view(2).phase is Phase.CHARGING
+
+    virtual_time.run(scene())
+
+
+# --- what DIN cars are offered --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["DC_core", "DC_extended"])
+def test_din_cars_are_offered_the_configured_mode_and_charge(mode: str) -> None:
+    async def scene() -> None:
+        options = StationOptions(interpreter="cpython", capacity_wh=60_000.0)
+        async with SimulatedStation(options) as station:
+            station.settings.set("Connector", "DinChargingMode", mode, evse=1)
+            offered: dict[int, str] = {}
+
+            def see(record: object) -> None:
+                if isinstance(record, Frame) and record.layer == "v2gtp" and record.direction == "tx":
+                    with suppress(DecodeError):
+                        body = decode(Protocol.DIN, record.raw[v2gtp.HEADER_SIZE :]).body
+                        if isinstance(body, din.ServiceDiscoveryRes):
+                            offered[record.evse_id] = body.charge_service.energy_transfer_type.name
+
+            station.app.trace.listen(see)
+            station.plug(1, protocol="din", target_soc_percent=20.1)
+            station.plug(2, protocol="din", target_soc_percent=20.1)
+            for evse in (1, 2):
+                await station.session_over(evse)
+                result = station.outlets[evse].result
+                assert result is not None and result.goal, result
+            assert offered == {1: mode, 2: "DC_extended"}
 
     virtual_time.run(scene())

@@ -93,6 +93,8 @@ async def _serve(args: argparse.Namespace) -> int:
         control = ControlApi(Verbs(station).table, lambda: report.state(station))
         await control.start(address.hostname, address.port)
         print(f"station is up; MCU runs on {station.mcu.interpreter.describe()}", flush=True)
+        for evse in station.outlets:
+            print(f"EVSE {evse}: cars from outside --connect {station.car_url(evse)}", flush=True)
         if station.v2g_root is not None:
             print(f"cars that ask for TLS trust {station.v2g_root}", flush=True)
         print(f"control API: http://{address.hostname}:{control.port}/sim/state", flush=True)

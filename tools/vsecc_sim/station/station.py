@@ -196,6 +196,14 @@ class SimulatedStation:
         """The host's view of an outlet."""
         return self.app.evses[evse].machine.view
 
+    def car_url(self, evse: int) -> str:
+        """`--connect` of a car that comes to this outlet from outside."""
+        interface = self.options.plc[evse - 1 : evse]
+        if interface and interface[0].startswith("iface:"):
+            return "iface://NAME, the other end of the line"
+        host, port = self.app.evses[evse].v2g.sdp_address
+        return f"sdp://[{host}]:{port}"
+
     def plug(
         self,
         evse: int,
