@@ -35,6 +35,7 @@ from vsecc_host.station.sharing import PowerSharing
 from vsecc_host.station.values import EvseView, Phase
 from vsecc_host.v2g.service import V2gService
 from vsecc_host.wiring import (
+    check_interfaces,
     default_profile_w,
     emergency_input,
     evse_config,
@@ -105,6 +106,7 @@ class App:
         self._mcu_up: McuLinkUp | None = None
         self._mcu_problem = "not connected yet"
         self._measured: dict[str, int] = {}
+        check_interfaces(settings, evses)
         self._emergency = emergency_input(settings)
         self._open_modem = open_modem
         self._sharing = PowerSharing(settings.number("ChargingStation", "MaxPower"), evses)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from math import inf
 from pathlib import Path
@@ -11,7 +12,7 @@ from vsecc_host.mcu_link.config import McuLinkConfig
 from vsecc_host.pep.config import PepConfig
 from vsecc_host.pep.versions import version_of
 from vsecc_host.power.config import PowerConfig
-from vsecc_host.settings.store import Settings
+from vsecc_host.settings.store import Settings, SettingsError
 from vsecc_host.slac.config import SlacConfig
 from vsecc_host.station.config import EvseConfig
 from vsecc_host.station.inputs import EmergencyInput
@@ -100,6 +101,20 @@ def tls_config(settings: Settings) -> TlsConfig:
         chain=chain,
         key=Path(key) if key else chain.parent / "key.pem",
     )
+
+
+def check_interfaces(settings: Settings, evses: Iterable[int]) -> None:
+    """SettingsError where two outlets share an interface: its MAC is all that tells which one a car chose."""
+    owners: dict[str, list[int]] = {}
+    for evse in evses:
+        config = slac_config(settings, evse)
+        if config is not None:
+            owners.setdefault(config.interface, []).append(evse)
+    shared = [
+        f"Plc/Url: outlets {', '.join(map(str, who))} share {name}" for name, who in owners.items() if who[1:]
+    ]
+    if shared:
+        raise SettingsError(shared)
 
 
 def slac_config(settings: Settings, evse: int) -> SlacConfig | None:

@@ -356,6 +356,14 @@ def test_the_plug_is_pulled_in_each_phase_of_matching(moment: SessionState | Por
     play(story, capacity_wh=BIG_WH)
 
 
+@pytest.mark.clause("ISO15118-3 CM_VALIDATE")
+def test_a_car_validates_by_toggling_the_real_pilot() -> None:
+    async def story(station: LineStation) -> None:
+        await next_car_charges(station, 1, habits=replace(habits.load(), validate_toggles=2))
+
+    play(story)
+
+
 # --- pause ------------------------------------------------------------------------------------------------
 
 

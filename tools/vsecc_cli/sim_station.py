@@ -33,6 +33,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="once per outlet: sim:// or iface://eth1?slac=off",
     )
     parser.add_argument(
+        "--powerline",
+        action="store_true",
+        help="cars come over simulated powerline modems in this process, SLAC and its faults included",
+    )
+    parser.add_argument(
         "--pecc",
         metavar="URL",
         action="append",
@@ -64,6 +69,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 async def _serve(args: argparse.Namespace) -> int:
+    from vsecc_sim.plc.loopback_line import LoopbackLine
     from vsecc_sim.station import report
     from vsecc_sim.station.control import ControlApi
     from vsecc_sim.station.options import StationOptions
@@ -73,6 +79,9 @@ async def _serve(args: argparse.Namespace) -> int:
     address = urlsplit(f"//{args.control}")
     if address.hostname is None or address.port is None:
         raise CommandError(f"--control takes HOST:PORT, not {args.control}")
+    if args.powerline and args.plc:
+        raise CommandError("--powerline and --plc exclude each other")
+    line = LoopbackLine(outlets=args.evses) if args.powerline else None
     options = StationOptions(
         evses=args.evses,
         seed=args.seed,
@@ -89,7 +98,7 @@ async def _serve(args: argparse.Namespace) -> int:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    async with SimulatedStation(options) as station:
+    async with SimulatedStation(options, line=line) as station:
         control = ControlApi(Verbs(station).table, lambda: report.state(station))
         await control.start(address.hostname, address.port)
         print(f"station is up; MCU runs on {station.mcu.interpreter.describe()}", flush=True)

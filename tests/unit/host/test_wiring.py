@@ -7,7 +7,7 @@ import pytest
 from vsecc_host.settings.store import Settings, SettingsError
 from vsecc_host.slac.attenuation import Averaging
 from vsecc_host.slac.config import SlacConfig
-from vsecc_host.wiring import slac_config
+from vsecc_host.wiring import check_interfaces, slac_config
 
 
 def settings(**values: object) -> Settings:
@@ -86,3 +86,15 @@ def test_an_offset_per_group_is_taken_off_each() -> None:
 def test_nonsense_is_refused_in_words(name: str, value: object, says: str) -> None:
     with pytest.raises(SettingsError, match=says):
         settings(**{name: value})
+
+
+def test_two_outlets_on_one_interface_are_refused_by_name() -> None:
+    made = Settings.load(evses=3)
+    for evse, url in ((1, "iface://eth1"), (2, "iface://eth2"), (3, "iface://eth1?x=1")):
+        made.set_for_run("Plc", "Url", url, evse=evse)
+    check_interfaces(made, (1, 2))
+    with pytest.raises(SettingsError, match="outlets 1, 3 share eth1"):
+        check_interfaces(made, (1, 2, 3))
+    for evse in (1, 2, 3):
+        made.set_for_run("Plc", "Url", "iface://eth1?slac=off", evse=evse)
+    check_interfaces(made, (1, 2, 3))
