@@ -112,10 +112,17 @@ class Terminals:
 
     def _value(self, identifier: str) -> float:
         name, convert = _INPUTS[identifier]
-        if name not in self._readings:
+        if name not in self._readings or not self._was_read(identifier):
             raise TerminalError("internal", f"input {identifier} cannot be read")
         raw = self._readings[name]
         return self._celsius(raw / 1000) if convert is None else convert(raw)
+
+    def _was_read(self, identifier: str) -> bool:
+        """False for a temperature channel nobody has read since the start; open and shorted ones were."""
+        if not identifier.startswith("t"):
+            return True
+        masks = ("sensors_valid", "sensors_open", "sensors_short")
+        return any(self._readings.get(mask, 0) >> int(identifier[-1]) - 1 & 1 for mask in masks)
 
     def write(self, outlet: int, values: Mapping[str, object]) -> None:
         """Set outputs on behalf of an outlet's power electronics, all of them or TerminalError."""

@@ -11,6 +11,7 @@ READINGS = {
     "analog1_mv": 10_000,
     "analog2_mv": 1234,
     **{f"resistance{n}_mohm": 1_000_000 + n * 1000 for n in range(1, 10)},
+    "sensors_valid": 0b1_1111_1111,
 }
 EVERY = [*(f"d{n}" for n in range(1, 9)), "a1", "a2", *(f"{x}{n}" for x in ("t", "tr") for n in range(1, 10))]
 
@@ -80,6 +81,27 @@ def test_a_board_without_such_an_input() -> None:
 
 
 @pytest.mark.parametrize(
+    ("masks", "readable"),
+    [
+        ({"sensors_valid": 0b10}, True),
+        ({"sensors_open": 0b10}, True),
+        ({"sensors_short": 0b10}, True),
+        ({"sensors_valid": 0b101}, False),
+        ({}, False),
+    ],
+)
+@pytest.mark.parametrize("name", ["t2", "tr2"])
+def test_a_sensor_nobody_has_read_yet(masks: dict[str, int], readable: bool, name: str) -> None:
+    terminals = there()
+    terminals.heard({"resistance2_mohm": 0, **masks}, 0.0)
+    if readable:
+        assert name in terminals.read([name], 0.0)
+    else:
+        with refused("internal"):
+            terminals.read([name], 0.0)
+
+
+@pytest.mark.parametrize(
     ("ohm", "original", "iec60751"),
     [
         (185.201, -241.29, -200.0),  # values of the table of IEC 60751
@@ -94,7 +116,7 @@ def test_a_board_without_such_an_input() -> None:
 def test_both_conversions(ohm: float, original: float, iec60751: float) -> None:
     for conversion, celsius in ((Conversion.ORIGINAL, original), (Conversion.IEC60751, iec60751)):
         terminals = there(conversion)
-        terminals.heard({"resistance1_mohm": round(ohm * 1000)}, 0.0)
+        terminals.heard({"resistance1_mohm": round(ohm * 1000), "sensors_valid": 1}, 0.0)
         assert terminals.read(["t1"], 0.0)["t1"] == pytest.approx(celsius, abs=0.02)
 
 
