@@ -7,6 +7,7 @@ from unit.mcu.boards import LEVEL_MV, SAMPLES, FakeBoard
 from unit.mcu.hosts import Host
 
 from mcu import ticks
+from mcu.cp_control import BAND_NAMES, NEXT
 from mcu.hal.sim import Hal
 from mcu.main import make_control
 from vsecc_link import messages as m
@@ -147,7 +148,7 @@ def locked_protect(bench, cycles):
     try:
         for _ in range(cycles):
             control.protect(hal.now)
-            hal.now = (hal.now + 1000) & 0x3FFFFFFF
+            hal.now = ticks.add(hal.now, 1000)
     finally:
         heap_unlock()
 
@@ -198,6 +199,131 @@ def test_s5_control_path_allocates_nothing_in_any_state_or_fault():
         hal.n_high[1] = n_high
         locked_protect(bench, 150)
     assert bench.safety.guards[0].faults and not bench.safety.relays[0].driven
+
+
+# One reading for each band: high and low plateau, mV, and samples high and low.
+READINGS = (
+    (14000, -12000, 5, 95),
+    (12000, -12000, 5, 95),
+    (10500, -12000, 5, 95),
+    (9000, -12000, 5, 95),
+    (7500, -12000, 5, 95),
+    (6000, -12000, 5, 95),
+    (4500, -12000, 5, 95),
+    (3000, -12000, 5, 95),
+    (1500, -12000, 5, 95),
+    (0, 0, 100, 0),
+    (-1500, -12000, 5, 95),
+    (0, -12000, 0, 100),
+    (0, 0, 0, 0),
+)
+
+
+class Raw(QuietHal):
+    """Readings of both ports straight from one tuple, contacts from a list."""
+
+    def __init__(self, board):
+        QuietHal.__init__(self, board)
+        self.reading = READINGS[1]
+        self.contacts = [False, False, False, False]
+
+    def pilot_measure(self, port, out):
+        for index in range(4):
+            out[index] = self.reading[index]
+
+    def pilot_period_us(self, port):
+        return 1000
+
+    def relay_feedback(self, relay):
+        return self.contacts[relay]
+
+
+class RawBench(Quiet):
+    """A program on raw readings, quiet from the start; its self-test is over unless told otherwise."""
+
+    def __init__(self, tested=True):
+        self.board = FakeBoard()
+        self.hal = Raw(self.board)
+        self.control = make_control(self.hal, b"\x00" * 32, collect=nothing)
+        self.link = self.control._link
+        self.safety = self.control._safety
+        self.hush()
+        self.safety.is_tested = tested
+
+
+def test_s5_every_state_meets_every_band_without_allocation():
+    bench = RawBench()
+    hal = bench.hal
+    assert len(READINGS) == len(BAND_NAMES)
+    for state in range(len(NEXT)):
+        for band in range(len(BAND_NAMES)):
+            for guard in bench.safety.guards:
+                guard.faults = 0
+                guard.monitor._enter(state, hal.now)
+                guard.granted = True
+            hal.reading = READINGS[band]
+            locked_protect(bench, 24)
+            expected = NEXT[state][band]
+            seen = bench.safety.guards[0].monitor.state
+            assert seen == expected or NEXT[expected][band] == seen, (state, band)
+
+
+def test_s5_the_self_test_allocates_nothing_whatever_it_finds():
+    for reading in (READINGS[1], READINGS[3], READINGS[11], READINGS[9], READINGS[0]):
+        for closed in (False, True):
+            bench = RawBench(tested=False)
+            bench.hal.reading = reading
+            bench.hal.contacts[1] = closed
+            locked_protect(bench, 160)
+            assert bench.safety.is_tested
+            assert bench.safety.guards[0].faults or reading in (READINGS[3], READINGS[9])
+
+
+def test_s5_every_other_fault_comes_and_goes_without_allocation():
+    bench = RawBench()
+    hal, board, safety = bench.hal, bench.board, bench.safety
+    hal.reading = READINGS[5]
+    driven = []
+    for trouble in ("none", "weld", "no close", "pp", "cc1", "dip", "device", "expiry", "wrap"):
+        for guard in safety.guards:
+            guard.faults = 0
+            safety.set_pilot(1 + safety.guards.index(guard), m.PILOT_PWM, 50, hal.now)
+        board.pp_mv[2] = 3700
+        board.dip = 0b1100
+        hal.contacts = [False, False, False, False]
+        safety.device_faults.set(m.DEVICE_BROWN_OUT, False, hal.now)
+        locked_protect(bench, 60)
+        if trouble == "wrap":
+            hal.now = 0x3FFFFFFF - 40_000
+        safety.grant(3, 500, hal.now)
+        locked_protect(bench, 4)
+        driven.append(safety.relays_driven())
+        hal.contacts = [False, trouble != "no close", True, False]
+        if trouble == "weld":
+            safety.grant(0, 500, hal.now)
+        elif trouble == "pp":
+            board.pp_mv[2] = 0
+        elif trouble == "cc1":
+            board.dip = 0
+        elif trouble == "dip":
+            board.dip = 0b1111
+        elif trouble == "device":
+            safety.device_faults.set(m.DEVICE_BROWN_OUT, True, hal.now)
+        locked_protect(bench, 600 if trouble == "expiry" else 150)
+        faults = (safety.guards[0].faults, safety.guards[1].faults)
+        weld, refusal = 1 << m.FAULT_RELAY_WELDED, 1 << m.FAULT_RELAY_NO_CLOSE
+        wanted = {
+            "weld": (weld, weld),
+            "no close": (refusal, 0),
+            "pp": (0, 1 << m.FAULT_PP | weld),
+            "cc1": (0, 1 << m.FAULT_CC1 | weld),
+            "device": (weld, weld),
+            "expiry": (weld, weld),
+        }.get(trouble, (0, 0))
+        assert faults == wanted, (trouble, faults)
+        hal.contacts = [False, False, False, False]
+        locked_protect(bench, 10)
+    assert driven == [3] * 9
 
 
 def test_s5_a_trip_allocates_nothing():
