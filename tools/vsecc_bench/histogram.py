@@ -21,7 +21,7 @@ def histogram_svg(title: str, series: dict[str, list[float]], *, limit: float, u
         f'<text x="{LEFT}" y="24" font-size="16" fill="{INK}">{escape(title)}</text>',
     ]
     for number, (name, values) in enumerate(series.items()):
-        parts += _row(name, values, TOP + ROW * number, scale, top)
+        parts += _row(name, values, TOP + ROW * number, scale, top, unit)
     base = TOP + ROW * len(series)
     for tick in range(top + 1):
         x = LEFT + tick * scale
@@ -33,7 +33,7 @@ def histogram_svg(title: str, series: dict[str, list[float]], *, limit: float, u
     return "\n".join(parts)
 
 
-def _row(name: str, values: list[float], top_y: int, scale: float, top: int) -> list[str]:
+def _row(name: str, values: list[float], top_y: int, scale: float, top: int, unit: str) -> list[str]:
     """Bars of a quarter of a unit, the figures of the series above them."""
     counts = [0] * (top * BARS_PER_MS)
     for value in values:
@@ -41,7 +41,7 @@ def _row(name: str, values: list[float], top_y: int, scale: float, top: int) -> 
     most = max(counts)
     base = top_y + ROW - 6
     middle = values[len(values) // 2]
-    caption = f"{name}: median {middle:.2f}, worst {values[-1]:.2f} of {len(values)}"
+    caption = f"{name}: median {middle:.2f}, worst {values[-1]:.2f} {unit}, {len(values)} samples"
     parts = [
         f'<text x="{LEFT}" y="{top_y + 16}" fill="{INK}">{escape(caption)}</text>',
         f'<line x1="{LEFT}" y1="{base}" x2="{WIDTH - RIGHT}" y2="{base}" stroke="#999"/>',
