@@ -59,11 +59,11 @@ def run(hal):
     except (SystemExit, KeyboardInterrupt):  # the simulated reset, and a person at the console
         make_safe(hal)
         crash.ended_well(hal)
-        hal.watchdog_relax()
+        hal.release()
         raise
     except BaseException as error:
         make_safe(hal)
-        hal.watchdog_relax()  # writing to the flash and a slow console take longer than a cycle
+        hal.release()  # writing to the flash and a slow console take longer than a cycle
         record(hal, control, error)
         print(crash.traceback_text(error), file=sys.stderr)
         hal.reset(CAUSE_FATAL)

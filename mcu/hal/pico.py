@@ -351,8 +351,9 @@ class Hal:
             self._watchdog = WDT(timeout=WATCHDOG_MS)
         self._watchdog.feed()
 
-    def watchdog_relax(self):
-        """The program has ended, outputs safe: an armed watchdog leaves the console some seconds."""
+    def release(self):
+        """The program has ended: no samples into memory it leaves, and an armed watchdog waits 8 s."""
+        mem32[self._adc_fcs - _ADC_FCS + _ADC_CS] = 0
         if self._watchdog is not None:
             self._watchdog = WDT(timeout=CONSOLE_WATCHDOG_MS)
 

@@ -81,7 +81,7 @@ class Hal:
         """The first call arms it."""
         self._board.watchdog_feed()
 
-    def watchdog_relax(self):
+    def release(self):
         """Simulated boards have no console."""
 
     def digital_inputs(self):

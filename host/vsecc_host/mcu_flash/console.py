@@ -27,6 +27,12 @@ CHUNK_BYTES = 1024
 # Runs once after the break-in. The watchdog brings a device back whose tool or cable has gone.
 _HELPERS = """
 import gc, hashlib, os, sys
+_cause = getattr(sys.modules.get('mcu.crash'), 'last_cause', None)
+for _name in list(sys.modules):
+ if _name.split('.')[0] in ('mcu', 'vsecc_link'):
+  del sys.modules[_name]
+main = None
+gc.enable()
 gc.collect()
 class _Nothing:
  def feed(self): pass

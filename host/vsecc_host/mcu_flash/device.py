@@ -35,11 +35,9 @@ def _text(path):
   return None
 _v = os.statvfs('/')
 gc.collect()
-_crash = sys.modules.get('mcu.crash')
-print(repr((_text('/slot'), [_text('/%s/complete' % l) for l in 'ab'], [_hashes('/' + l) for l in 'ab'],
+print(repr((_text('/slot'), [_text('/%s/complete' % l) for l in 'ab'],
  {n: _sha('/' + n) for n in ('boot.py', 'main.py') if n in os.listdir('/')}, globals().get('active_slot'),
- _v[0], _v[3], gc.mem_free(), gc.mem_alloc(), _text('/crash'), getattr(_crash, 'last_cause', None),
- [_total('/' + l) for l in 'ab'])))
+ _v[0], _v[3], gc.mem_free(), gc.mem_alloc(), _text('/crash'), _cause)))
 """
 
 
@@ -128,28 +126,10 @@ def read_state(console: Console) -> DeviceState:
     """Reads it all; takes a second or two on a chip, for the hashes."""
     identity = read_identity(console)
     found: Any = ast.literal_eval(console.run(_STATE).strip())
-    (
-        text,
-        marks,
-        hashes,
-        root,
-        running,
-        block_bytes,
-        free_blocks,
-        heap_free,
-        heap_used,
-        report,
-        cause,
-        totals,
-    ) = found
+    text, marks, root, running, block_bytes, free_blocks, heap_free, heap_used, report, cause = found
     pointer = (text or "").strip()
     valid = pointer[:1] in SLOTS and pointer[:1] and pointer[1:] in ("", "?")
-    slots = {
-        letter: Slot(
-            letter, {n: d for n, d in hashes[index].items() if n != COMPLETE}, marks[index], totals[index]
-        )
-        for index, letter in enumerate(SLOTS)
-    }
+    slots = {letter: _read_slot(console, letter, mark) for letter, mark in zip(SLOTS, marks, strict=True)}
     return DeviceState(
         identity=identity,
         pointer=pointer[0] if valid else None,
@@ -164,3 +144,9 @@ def read_state(console: Console) -> DeviceState:
         crash=crash.parse(report) if report else None,
         reset_cause=cause,
     )
+
+
+def _read_slot(console: Console, letter: str, mark: str | None) -> Slot:
+    hashes = console.value(f"_hashes('/{letter}')")
+    hashes.pop(COMPLETE, None)
+    return Slot(letter, hashes, mark, console.value(f"_total('/{letter}')"))

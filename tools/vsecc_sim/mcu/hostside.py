@@ -25,8 +25,8 @@ class HostSide:
         """Bytes from the host; accepts and drops hosts on the way."""
         raise NotImplementedError
 
-    def send(self, data: bytes) -> None:
-        """Bytes to the host, lost when there is none or it does not read."""
+    def send(self, data: bytes) -> int:
+        """Bytes to the host; how many it took: none are kept for one that is not there or does not read."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -70,16 +70,17 @@ class TcpHostSide(HostSide):
             self._drop()
         return data
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> int:
         """Bytes to the host."""
         if self._peer is None:
-            return
+            return 0
         try:
-            self._peer.send(data)
+            return self._peer.send(data)
         except BlockingIOError:
-            return
+            return 0
         except OSError:
             self._drop()
+            return 0
 
     def _drop(self) -> None:
         if self._peer:
@@ -122,10 +123,12 @@ class PtyHostSide(HostSide):
         except OSError:
             return b""
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes) -> int:
         """Bytes to whoever reads the terminal."""
-        with contextlib.suppress(OSError):
-            os.write(self._master, data)
+        try:
+            return os.write(self._master, data)
+        except OSError:
+            return 0
 
     def close(self) -> None:
         """Removes the link."""

@@ -96,7 +96,7 @@ class UartLine:
         self.noise_to_host = Noise()
         self.rx_limit = RX_RING_BYTES
         self.overruns = 0
-        self.on_host_bytes: Callable[[bytes], None] | None = None
+        self.on_host_bytes: Callable[[bytes], object] | None = None
         self._to_mcu = Wire(baud, HOST_QUEUE_BYTES)
         self._to_host = Wire(baud, TX_RING_BYTES)
         self._ring = bytearray()

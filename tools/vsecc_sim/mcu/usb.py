@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import time
 
 from vsecc_sim.mcu.hostside import CHUNK, HostSide, open_host_side
 
 # From the start of the chip until the computer shows the port.
 ENUMERATION_US = 200_000
+UNREAD_S = 0.5
 
 
 class UsbConsole:
@@ -28,6 +30,8 @@ class UsbConsole:
         self._to_chip = self._from_chip = -1
         self._chip_fds: list[int] = []
         self._waiting = b""
+        self._unread = b""
+        self._taken_at_s = 0.0
 
     def chip_ends(self) -> tuple[int, int]:
         """New descriptors for a chip that starts: what it reads and what it writes."""
@@ -62,7 +66,10 @@ class UsbConsole:
             self._attach_us = now_us + ENUMERATION_US
 
     def tick(self, now_us: int) -> None:
-        """Shows the port when it is time."""
+        """Shows the port when it is time, and moves what could not move before."""
+        if self._unread:
+            self._offer()
+        self._feed()
         if self._attach_us is not None and now_us >= self._attach_us:
             self._attach_us = None
             if self.plugged and self._host is None and self._from_chip >= 0:
@@ -70,17 +77,18 @@ class UsbConsole:
 
     def listeners(self) -> list[int]:
         """Descriptors that become readable when there is something to move."""
-        own = [self._from_chip] if self._from_chip >= 0 else []
+        own = [self._from_chip] if self._from_chip >= 0 and not self._unread else []
         return [*own, *self._host.listeners()] if self._host and not self._waiting else own
 
     def move(self) -> None:
         """Moves what is there in both directions; what the chip prints into no cable is lost."""
-        if self._from_chip >= 0 and _readable(self._from_chip):
+        if not self._unread and self._from_chip >= 0 and _readable(self._from_chip):
             data = os.read(self._from_chip, CHUNK)
             if not data:
                 self._close_pipes()
             elif self._host:
-                self._host.send(data.replace(b"\n", b"\r\n"))
+                self._unread, self._taken_at_s = data.replace(b"\n", b"\r\n"), time.monotonic()
+                self._offer()
         if self._host and not self._waiting:
             self._waiting = self._host.receive()
         self._feed()
@@ -95,8 +103,16 @@ class UsbConsole:
             with contextlib.suppress(OSError):
                 self._waiting = self._waiting[os.write(self._to_chip, self._waiting) :]
 
+    def _offer(self) -> None:
+        """A computer that does not read holds the chip's output up, for a while."""
+        taken = self._host.send(self._unread) if self._host else len(self._unread)
+        if taken:
+            self._unread, self._taken_at_s = self._unread[taken:], time.monotonic()
+        elif time.monotonic() - self._taken_at_s > UNREAD_S:
+            self._unread = b""
+
     def _detach(self) -> None:
-        self._waiting = b""
+        self._waiting = self._unread = b""
         if self._host:
             self._host.close()
             self._host = None
