@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
+import threading
+import tty
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import serial
 
 from vsecc_cli.main import main
 from vsecc_host.mcu_flash.coming_up import ask
@@ -230,3 +234,84 @@ def test_power_may_go_at_every_write_of_the_flash(tmp_path: Path, image: ImageSe
     assert done.returncode == 0, done.stdout + done.stderr
     found = re.search(r"writes (\d+) looked (\d+) \[(\d+), (\d+)\]", done.stdout)
     assert found and int(found[1]) > 100 and int(found[3]) > 0 and int(found[4]) > 0, done.stdout
+
+
+def test_a_crash_is_kept_over_the_reset_shown_and_told(
+    device: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert not ask(device.link, 5.0).crash
+    device.inject("mcu-exception")
+    told = ask(device.link, 10.0)
+    assert told.reset_cause == "fatal error" and "injected" in told.crash and "RELAY_STATE" in told.crash
+    assert main(["mcu", "info", "--port", device.port, "--json"]) == 0
+    info = json.loads(capsys.readouterr().out)
+    assert info["crash"]["cause"] == "fatal error" and info["crash"]["text"] == told.crash
+    assert info["reset_cause"] == "fatal error"
+    device.wait_for_port()
+    assert not ask(device.link, 10.0).crash, "told once"
+
+
+def test_a_hang_is_reported_by_the_next_start(device: Bench) -> None:
+    assert not ask(device.link, 5.0).crash
+    device.inject("mcu-hang")
+    told = ask(device.link, 10.0)
+    assert told.reset_cause == "watchdog" and "the program stood still in its" in told.crash
+
+
+@pytest.mark.parametrize("port", ["absent", "busy", "silent", "echo", "tcp"])
+def test_ports_that_are_no_device_are_told_in_one_line(
+    tmp_path: Path, port: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    master, slave = os.openpty()
+    tty.setraw(slave)
+    path, words = (
+        os.ttyname(slave),
+        {"absent": "no device there", "busy": "busy, another program has it open"},
+    )
+    if port == "busy":
+        holder = serial.Serial(path, exclusive=True)
+    elif port in ("absent", "tcp"):
+        path = {"absent": str(tmp_path / "ttyACM9"), "tcp": "tcp://127.0.0.1:9"}[port]
+    elif port == "echo":
+        threading.Thread(target=echo, args=(master,), daemon=True).start()
+    assert main(["mcu", "flash", "--port", path, "--wait", "0"]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and error.startswith("vsecc: ")
+    assert words.get(port, "refused" if port == "tcp" else "no MicroPython answers") in error
+    if port == "busy":
+        holder.close()
+    os.close(slave)
+    os.close(master)
+
+
+def echo(master: int) -> None:
+    """A modem that sends everything back."""
+    with contextlib.suppress(OSError):
+        while data := os.read(master, 256):
+            os.write(master, data)
+
+
+def test_what_does_not_fit_is_refused_before_anything_is_written(device: Bench, image: ImageSet) -> None:
+    before = device.flash_path.read_bytes()
+    too_much = changed(image, "#" * 1_500_000)
+    with pytest.raises(FlashError, match=r"too little flash: .* KiB are needed"):
+        flash(Target(port=device.port), quiet, image=too_much)
+    device.wait_for_port()
+    with pytest.raises(FlashError, match="is for armv6m, the device runs"):
+        flash(Target(port=device.port), quiet, image=replace(image, arch="armv6m"))
+    assert device.flash_path.read_bytes() == before
+
+
+def test_a_line_that_its_host_holds_is_not_taken(device: Bench) -> None:
+    """A serial line belongs to one: the host that has it may be charging."""
+    master, slave = os.openpty()
+    line = f"pty://{os.ttyname(slave)}"
+    held = serial.Serial(os.ttyname(slave), exclusive=True)
+    boots = device.mcu.boots
+    with pytest.raises(FlashError, match="--force goes on at the console"):
+        inspect(Target(port=device.port, link=line))
+    assert device.mcu.boots == boots
+    assert inspect(Target(port=device.port, link=line, force=True)).pointer == "a"
+    held.close()
+    os.close(master)
+    os.close(slave)

@@ -19,7 +19,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="put the program on a device",
         description="Compiles the program for the chip, stops what runs (relays open), writes what changed "
         "into the slot that does not run, checks it there, starts it on trial. A program that does not come "
-        "up is left by the device itself. Without --link a running session is not asked about: it ends.",
+        "up is left by the device itself. A session under way ends without --link.",
         epilog="example: vsecc mcu flash --port /dev/ttyACM0",
     )
     add_target(parser)

@@ -27,9 +27,9 @@ def add_target(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--link",
         metavar="URL",
-        help="its line to the host, if free: checks that nothing charges, waits for HELLO",
+        help="its line to the host, if free: an orderly stop, and HELLO at the end",
     )
-    parser.add_argument("--force", action="store_true", help="also while a relay is closed")
+    parser.add_argument("--force", action="store_true", help="go on when nobody answers on --link")
     parser.add_argument(
         "--wait", metavar="S", type=float, default=3.0, help="wait so long for the port, default 3"
     )

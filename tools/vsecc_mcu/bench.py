@@ -69,6 +69,10 @@ class Bench:
         self._do(lambda: self.mcu.drive_inputs({"supply": SUPPLY_V}))
         self.wait_for_port()
 
+    def inject(self, fault: str) -> None:
+        """A fault of the emulator, from now on."""
+        self._do(lambda: self.mcu.inject(fault))
+
     def wait_for_port(self) -> None:
         """Until the computer sees the console."""
         self._wait(self._console_path.is_symlink)

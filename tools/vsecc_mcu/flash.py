@@ -18,7 +18,7 @@ ASK_TIMEOUT_S = 3.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """Where the device is. `link`: its host line, to see that nothing charges and who comes up."""
+    """Where the device is. `link`: its line to the host, if free; `force`: without it if it fails."""
 
     port: str
     link: str | None = None
@@ -84,7 +84,7 @@ def inspect(target: Target) -> DeviceState:
 
 
 def stop(target: Target) -> tuple[Console, DeviceState]:
-    """The device at its prompt, relays open. With a link nothing that charges is stopped unless forced."""
+    """The device at its prompt, relays open. A line that its host holds is not taken away unless forced."""
     if target.link:
         _stop_by_link(target, target.link)
     console = open_console(target.port, wait_s=target.wait_s, on_operation=target.on_operation)
@@ -106,14 +106,10 @@ def reset(target: Target) -> None:
 def _stop_by_link(target: Target, link: str) -> None:
     """The orderly way: a commanded reset opens the relays and leaves no watchdog armed."""
     try:
-        found = ask(link, ASK_TIMEOUT_S)
-    except FlashError:  # nothing runs that could charge, or another host has the line
+        ask(link, ASK_TIMEOUT_S, reset=True)
+    except FlashError as error:  # another host has the line and may charge, or nothing runs that could
         if not target.force:
-            raise
-        return
-    if found.relays_driven and not target.force:
-        raise FlashError("a relay is closed: end the session first, or use --force")
-    ask(link, ASK_TIMEOUT_S, reset=True)
+            raise FlashError(f"{error}; --force goes on at the console") from error
 
 
 def _restart(console: Console) -> None:

@@ -21,7 +21,7 @@ from vsecc_link.ticks import MASK
 COME_UP_TIMEOUT_S = 40.0
 BAUD = 921_600
 _LINE = re.compile(rb"vsecc (\S+) slot ([ab]) image ([0-9a-f]{64})\r?\n")
-_STATUS_WAIT_S = 0.3
+_REPORT_WAIT_S = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,6 @@ class CameUp:
     board: str = ""
     interpreter: str = ""
     reset_cause: str = ""
-    relays_driven: int = 0
     crash: str = ""
 
 
@@ -66,7 +65,7 @@ def _read_line(stream: Any, deadline: float) -> CameUp | None:
 
 
 def ask(link: str, timeout_s: float = COME_UP_TIMEOUT_S, *, reset: bool = False) -> CameUp:
-    """HELLO, relays and crash report over the host line; with `reset` the program is restarted by it.
+    """HELLO and crash report over the host line; with `reset` the program is restarted by it.
 
     FlashError when nobody answers or another host has the line.
     """
@@ -86,9 +85,9 @@ def ask(link: str, timeout_s: float = COME_UP_TIMEOUT_S, *, reset: bool = False)
 
 
 def _talk(stream: Any, deadline: float, reset: bool) -> CameUp | None:
-    """One session: until status and crash report had their chance. Grants nothing."""
+    """One session: until a crash report had its chance. Grants nothing."""
     link = Link(HOST, int.from_bytes(os.urandom(2), "little"), host_hello("flash"))
-    until, hello, driven, crash = deadline, None, 0, ""
+    until, hello, crash = deadline, None, ""
     link.tick(_now_ms())
     while time.monotonic() < until:
         events, data = link.take()
@@ -98,27 +97,22 @@ def _talk(stream: Any, deadline: float, reset: bool) -> CameUp | None:
             if kind == FOREIGN:
                 raise FlashError(f"the device speaks another protocol: {value}")
             if kind == UP:
-                hello, until = value, min(deadline, time.monotonic() + _STATUS_WAIT_S)
+                hello, until = value, min(deadline, time.monotonic() + _REPORT_WAIT_S)
                 if reset:
                     link.send((messages.RESET, 0x5AFE), _now_ms())
-            elif kind == MESSAGE and value[0] == messages.STATUS:
-                driven = value[_RELAYS_DRIVEN]
             elif kind == MESSAGE and value[0] == messages.CRASH:
                 crash += value[-1]
         received = stream.read(max(1, stream.in_waiting))
         link.receive(received, _now_ms())
         link.tick(_now_ms())
-    return _came_up(hello, driven, crash) if hello else None
+    return _came_up(hello, crash) if hello else None
 
 
 def _field(message: int, name: str) -> int:
     return 1 + [row[0] for row in messages.CATALOGUE[message][3]].index(name)
 
 
-_RELAYS_DRIVEN = _field(messages.STATUS, "relays_driven")
-
-
-def _came_up(hello: Any, driven: int, crash: str) -> CameUp:
+def _came_up(hello: Any, crash: str) -> CameUp:
     def field(name: str) -> Any:
         return hello[_field(messages.HELLO, name)]
 
@@ -129,7 +123,6 @@ def _came_up(hello: Any, driven: int, crash: str) -> CameUp:
         board=field("board"),
         interpreter=field("interpreter"),
         reset_cause=causes[min(field("reset_cause"), len(causes) - 1)],
-        relays_driven=driven,
         crash=crash,
     )
 

@@ -38,12 +38,12 @@ class Pump:
     def __init__(
         self,
         machine: Machine[E, D],
-        write: Callable[[D], None],
+        write: Callable[[D], object],
         deliver: Callable[[E], None],
         settled: Callable[[], None] | None = None,
     ) -> None:
         self._machine: Machine[Any, Any] = machine
-        self._write: Callable[[Any], None] = write
+        self._write: Callable[[Any], object] = write
         self._deliver: Callable[[Any], None] = deliver
         self._settled = settled
         self._waiting: deque[Any] = deque()
