@@ -14,6 +14,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "monitor": ("vsecc_cli.mcu_monitor", "the line decoded, live or from a recording"),
     "record": ("vsecc_cli.mcu_record", "the line into pcapng files of bounded size"),
     "replay": ("vsecc_cli.mcu_replay", "one side of a recording against a real peer"),
+    "dissector": ("vsecc_cli.mcu_dissector", "the Wireshark dissector of the line"),
     "inject": ("vsecc_cli.mcu_inject", "single messages, raw bytes and faults of the line"),
     "campaign": ("vsecc_cli.mcu_campaign", "the fault campaign of the MCU program"),
 }

@@ -128,6 +128,7 @@ async def _lines(args: argparse.Namespace, source: Source, baud: int, live: bool
     wanted, clock = compile_filter(args.filter), Clock(of_day=args.clock)
 
     def show(record: Record) -> None:
+        clock.begin(record.at_s)
         if not wanted(record):
             return
         print(json.dumps(as_json(record)) if args.json else line(record, clock), flush=live)

@@ -156,6 +156,7 @@ class Monitor(App[int]):
         self._ended = True
 
     def _on_record(self, record: Record) -> None:
+        self._times.begin(record.at_s)
         self._line_state.add(record)
         self._records.append(record)
         self._new.append(record)

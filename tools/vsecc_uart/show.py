@@ -18,12 +18,17 @@ class Clock:
         self._of_day = of_day
         self.zero_s: float | None = None
 
+    def begin(self, at_s: float) -> None:
+        """Seconds count from the first time told here, shown or not."""
+        if self.zero_s is None:
+            self.zero_s = at_s
+
     def text(self, at_s: float) -> str:
         """One time, always of the same width up to a day."""
         if self._of_day:
             return datetime.fromtimestamp(at_s).strftime("%H:%M:%S.%f")
-        if self.zero_s is None:
-            self.zero_s = at_s
+        self.begin(at_s)
+        assert self.zero_s is not None
         return f"{at_s - self.zero_s:12.6f}"
 
 
