@@ -1,7 +1,8 @@
 """What came back against what was recorded: series by series, values exact, times within a tolerance.
 
 A series is what belongs together: a reliable message and whom it concerns (port, relay, LED), or one discrete
-field of a cyclic message, of which only changes count. Measured values, ticks, stamps, counters are left out.
+field of a cyclic message, of which only changes count. Left out are measured values, ticks, stamps, counters
+and text for people.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _WHOSE = ("port", "relay", "led", "message_id", "device_fault", "fault", "part")
 # Fields of cyclic messages whose changes are events; a field matches by its end.
 _DISCRETE = ("_state", "_faults", "_duty_permille", "relays_closed", "relays", "digital_inputs",
              "dip_switches", "outputs", "output_overloads", "sensors_open", "sensors_short")  # fmt: skip
+_FOR_PEOPLE = (catalogue.LOG, catalogue.CRASH)
 _MEASURED = ("_us", "_mv", "_mohm", "_ohm")
 
 Point = tuple[float, tuple[Any, ...], str]
@@ -73,6 +75,8 @@ def series_of(steps: Iterable[Step], settle_s: float = SETTLE_S) -> dict[str, li
 
 
 def _points(step: Step) -> Iterable[tuple[str, tuple[Any, ...], str]]:
+    if step.message[0] in _FOR_PEOPLE:
+        return
     name, _, travel, rows = catalogue.CATALOGUE[step.message[0]]
     fields = {row[0]: value for row, value in zip(rows, step.message[1:], strict=True)}
     if travel == catalogue.CYCLIC:
