@@ -362,6 +362,8 @@ _POWER = (
         variable="Uri",
         kind=Kind.TEXT,
         default="http://localhost:8080/PowerElectronics",
+        pattern=r"(?i:https?|wss?)://[^/\s]\S*",
+        form="an address such as ws://host:port/path",
         description="Address of the power electronics; http(s) is read as ws(s)",
     ),
     _power(

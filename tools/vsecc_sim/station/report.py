@@ -61,6 +61,7 @@ def _evse_state(station: SimulatedStation, view: EvseView) -> dict[str, Any]:
         "pilot_duty_permille": outlet.pilot.duty_permille(),
         "relay_closed": view.relay_closed,
         "relay_contact": station.mcu.relay(view.evse_id).closed,
+        "contactors_closed": view.power.contactors_closed,
         "ev_phase": outlet.ev_phase,
         "slac_state": None if slac is None else str(slac.state),
         "slac": None if slac is None else _matching_state(slac, record),
