@@ -266,6 +266,8 @@ def _note_operative(s: EvseState, new: v.PowerSnapshot, now: float, seen: list[I
         s.power_lost = v.Cause.NONE
         s.deadlines.pop(Input.T_INOPERATIVE, None)
         return
+    if s.power_lost is v.Cause.POWER_STALE:
+        s.power_lost = v.Cause.POWER_INOPERATIVE  # they speak again, and say that they cannot
     if s.inoperative_since is None:
         s.inoperative_since = now
         s.deadlines[Input.T_INOPERATIVE] = now + INOPERATIVE_S

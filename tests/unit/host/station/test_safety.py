@@ -323,3 +323,13 @@ def test_heat_needs_a_margin_before_it_is_over():
     ):
         rig.measure(temperature_c=temperature_c)
         assert rig.phase is phase
+
+
+def test_power_electronics_that_return_inoperative_are_named_so():
+    rig = Rig().to(Phase.IDLE)
+    rig.evse(e.PowerLost, cause=Cause.POWER_STALE, detail="closed")
+    assert (rig.phase, rig.view.cause) == (Phase.FAULTED, Cause.POWER_STALE)
+    rig.measure(operative=False)
+    assert (rig.phase, rig.view.cause) == (Phase.FAULTED, Cause.POWER_INOPERATIVE)
+    rig.measure(operative=True)
+    assert (rig.phase, rig.view.cause) == (Phase.IDLE, Cause.NONE)
