@@ -14,6 +14,7 @@ from vsecc_host.slac import codec
 from vsecc_host.slac import messages as m
 from vsecc_host.slac.config import SlacConfig
 from vsecc_host.slac.machine import SlacMachine
+from vsecc_host.slac.table import PortState
 from vsecc_host.slac.times import MAX_SESSIONS
 from vsecc_host.station.values import CpState
 
@@ -21,6 +22,7 @@ OWN = bytes.fromhex("02a0b0c0d001")
 CARS = (bytes.fromhex("0465650064c3"), bytes.fromhex("98ed5cdad998"))
 RUNS = (bytes(8), b"TESLA EV")
 _STATES = tuple(CpState)
+_ANSWERING = (PortState.LISTENING, PortState.MATCHING, PortState.JOINING)
 _MAX_REASONS = 32
 _MAX_TICKS = 4
 
@@ -63,6 +65,7 @@ def one_input(data: bytes) -> None:
         machine.take()
         assert len(machine.sessions) <= MAX_SESSIONS
         assert len(machine.ignored) < _MAX_REASONS
+        assert machine._port.wanted or machine.state not in _ANSWERING, "answers cars nobody asked for"
 
 
 def _tick(machine: SlacMachine, now: float) -> None:
@@ -78,15 +81,16 @@ def _tick(machine: SlacMachine, now: float) -> None:
 def _step(machine: SlacMachine, what: int, which: int, place: int, value: int, now: float) -> None:
     verbs: tuple[Callable[[float], None], ...] = (
         machine.start,
+        machine.rest,
         machine.terminate,
         machine.error,
         machine.pause,
     )
-    if what < len(verbs):
-        verbs[what](now)
-    elif what < 16:
+    if what < 20:
+        verbs[what % len(verbs)](now)
+    elif what < 32:
         machine.cp_changed(_STATES[which % len(_STATES)], value, now)
-    elif what < 20:
+    elif what < 36:
         machine.disconnected("fuzz", now)
         machine.connected(OWN, now)
     else:

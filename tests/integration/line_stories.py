@@ -55,12 +55,19 @@ class LineStation(SimulatedStation):
 Story = Callable[[LineStation], Awaitable[Any]]
 
 
-def play(story: Story, *, capacity_wh: float = SMALL_WH) -> Any:
-    """Run a story on a virtual clock."""
+def play(
+    story: Story,
+    *,
+    capacity_wh: float = SMALL_WH,
+    tls: bool = False,
+    prepare: Callable[[LoopbackLine], None] = lambda line: None,
+) -> Any:
+    """Run a story on a virtual clock; `prepare` the line before the station comes up."""
 
     async def scene() -> Any:
         line = LoopbackLine(outlets=2)
-        options = StationOptions(interpreter="cpython", capacity_wh=capacity_wh)
+        prepare(line)
+        options = StationOptions(interpreter="cpython", capacity_wh=capacity_wh, tls=tls)
         station = LineStation(options, line=line)
         station.line, station.log = line, []
         async with station:

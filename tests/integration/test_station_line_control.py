@@ -50,6 +50,29 @@ def test_the_attenuation_of_each_group_is_kept_with_the_session_and_shown() -> N
     play(story)
 
 
+def test_din_and_iso2_over_tls_at_once_five_times_in_a_row() -> None:
+    async def story(station: LineStation) -> None:
+        keys = set()
+        for _ in range(5):
+            station.plug(1, profile="polestar-2", protocol="din")
+            station.plug(2, profile="iso2-tls")
+            for evse in (1, 2):
+                await until(lambda evse=evse: station.outlets[evse].result is not None)
+                slac = station.app.evses[evse].slac
+                assert slac is not None
+                keys.add(slac.machine.modem.key.nmk)
+            summary = report.summary(station)
+            assert summary["goal"], summary["errors"]
+            assert station.outlets[2].result is not None and station.outlets[2].result.tls
+            for evse in (1, 2):
+                assert summary["evses"][evse - 1]["slac"]["failures"] == []
+                await station.unplug(evse)
+        assert len(keys) == 10, "a key of its own for every session"
+        assert len(asyncio.all_tasks()) < 20
+
+    play(story, tls=True)
+
+
 @pytest.mark.parametrize("code", sorted(FAULTS))
 def test_each_fault_of_the_line_can_be_set_and_healed(code: str) -> None:
     """Healed, the next car charges as if nothing had been."""

@@ -30,6 +30,7 @@ from vsecc_host.station.events import V2gSessionEnded, V2gSessionStarted
 from vsecc_host.station.values import Cause, Phase
 from vsecc_sim.plc import habits
 from vsecc_sim.plc.ev_machine import EvState
+from vsecc_sim.plc.loopback_line import LoopbackLine
 
 MODEM_DIES = ["modem-dead", "interface gone"]
 
@@ -126,6 +127,30 @@ def test_a_modem_that_takes_no_new_key_after_a_session_is_told_and_taken_back(co
         neighbour.check()
 
     play(story, capacity_wh=BIG_WH)
+
+
+@pytest.mark.parametrize("answers", [False, True], ids=["never answers", "answers in the end"])
+def test_a_modem_that_does_not_take_its_first_key(answers: bool) -> None:
+    """The station comes up with it: the outlet says why it is not available, the other one charges."""
+
+    def prepare(line: LoopbackLine) -> None:
+        line.medium.modems["outlet1"].manners.takes_keys = False
+
+    async def story(station: LineStation) -> None:
+        neighbour = Neighbour(station)
+        await neighbour.begins()
+        await until(lambda: station.view(1).phase is Phase.FAULTED, within_s=20.0)
+        assert station.view(1).cause_detail == "no answer to CM_SET_KEY"
+        station.plug(1)
+        await asyncio.sleep(120.0)
+        assert (station.view(1).cause, safe(station, 1)) == (Cause.MODEM_DEAD, True)
+        if answers:
+            station.line.medium.modems["outlet1"].manners.takes_keys = True
+            await until(lambda: station.view(1).phase in IN_SESSION, within_s=20.0)
+            await next_car_charges(station, 1)
+        neighbour.check()
+
+    play(story, capacity_wh=BIG_WH, prepare=prepare)
 
 
 @pytest.mark.parametrize("code", ["modem-slow-key", "modem-tells-nothing", "sounds-lost", "line-lossy"])

@@ -20,12 +20,13 @@ from integration.line_stories import (
     until,
 )
 
+from vsecc_host.runtime.trace import Frame
 from vsecc_host.slac import codec
 from vsecc_host.slac import messages as m
 from vsecc_host.slac.table import PortState
 from vsecc_host.station.events import V2gSessionStarted
 from vsecc_host.station.values import Cause
-from vsecc_sim.plc.faults import Act, Do
+from vsecc_sim.plc.faults import FOREIGN_MAC, Act, Do
 
 FRAMES = {
     m.SlacParmReq: "no CM_SLAC_PARM.REQ",
@@ -44,11 +45,22 @@ ONCE = {Do.LOSE: 1.0, Do.TOO_LATE: 1.0}
 ACTS = [*Do]
 
 
+def _answers_to_strangers(station: LineStation) -> set[str]:
+    """A stranger may ask, as any neighbour's car; nothing that copies our car's frames is answered."""
+    sent = [
+        codec.decode(record.raw)
+        for record in station.app.trace
+        if isinstance(record, Frame) and record.layer == "slac" and record.direction == "tx"
+    ]
+    return {type(f.message).__name__ for f in sent if f is not None and f.destination == FOREIGN_MAC}
+
+
 async def _session(station: LineStation, what: str) -> None:
     """Matched in the first run, V2G under way; then the plug is pulled."""
     station.plug(1)
     await until(lambda: station.view(1).phase in IN_SESSION, within_s=30.0)
     assert station.recorder.outlets[1].matching.failures == [], what
+    assert _answers_to_strangers(station) <= {"SlacParmCnf"}, f"{what}: ignoring, not answering, is right"
     await station.unplug(1, orderly=False)
     assert safe(station, 1), what
 
