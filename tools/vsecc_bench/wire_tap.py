@@ -15,17 +15,23 @@ from collections.abc import Iterator
 _ETH_P_ALL = 0x0003  # any other shows what arrives, not what leaves
 _IPV6_TYPE = b"\x86\xdd"
 _SO_TIMESTAMPNS = 35  # since Linux 2.6.22; not in the socket module
-_ETHERNET, _IPV6 = 14, 40  # header sizes, bytes
+_ETHERNET, _IPV6, _LEAST_TCP = 14, 40, 20  # header sizes, bytes
 _TCP = 6
 _SYN = 0x02
 
 
 def segment(frame: bytes) -> tuple[int, int, int, bool, bytes] | None:
     """(source port, destination port, sequence number, opens its direction, data) of a frame; else None."""
-    if len(frame) < _ETHERNET + _IPV6 + 20 or frame[12:14] != _IPV6_TYPE or frame[_ETHERNET + 6] != _TCP:
+    if (
+        len(frame) < _ETHERNET + _IPV6 + _LEAST_TCP
+        or frame[12:14] != _IPV6_TYPE
+        or frame[_ETHERNET + 6] != _TCP
+    ):
         return None
     length = int.from_bytes(frame[_ETHERNET + 4 : _ETHERNET + 6], "big")
     tcp = frame[_ETHERNET + _IPV6 : _ETHERNET + _IPV6 + length]
+    if len(tcp) < _LEAST_TCP:
+        return None
     source, destination, sequence, _, offset, flags = struct.unpack_from("!HHIIBB", tcp)
     return source, destination, sequence, bool(flags & _SYN), tcp[(offset >> 4) * 4 :]
 

@@ -6,6 +6,8 @@ from itertools import pairwise
 from random import Random
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vsecc_bench import session_whole, wire
 from vsecc_bench.wire import Segment
@@ -130,6 +132,15 @@ def test_segments_of_frames() -> None:
     assert segment(frame(b"", flags=0x10)) == (CAR, CHARGER, 9, False, b"")
     assert segment(frame(b"", kind=b"\x08\x00")) is None
     assert segment(b"") is None and segment(frame(b"")[:40]) is None
+
+
+@given(st.binary(max_size=120), st.data())
+def test_whatever_is_on_the_wire_the_tap_goes_on(noise: bytes, draw: st.DataObject) -> None:
+    segment(noise)
+    broken = bytearray(frame(b"abc"))
+    for _ in range(3):
+        broken[draw.draw(st.integers(0, len(broken) - 1))] = draw.draw(st.integers(0, 255))
+    segment(bytes(broken[: draw.draw(st.integers(0, len(broken)))]))
 
 
 def test_the_verdict_names_share_and_ratio() -> None:
