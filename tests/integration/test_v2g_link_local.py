@@ -12,6 +12,8 @@ import pytest
 from unit.host.v2g.namespaces import Net, inside, ip, link_local, net
 from unit.host.v2g.scripted import ScriptedStation
 
+from vsecc_host.station.events import V2gAvailability
+from vsecc_host.station.values import Cause
 from vsecc_sim.virtual_time import settle
 
 __all__ = ["net"]
@@ -30,6 +32,11 @@ async def car(namespace: str, *words: str) -> str:
     out, problem = await process.communicate()
     assert process.returncode == 0, problem.decode()
     return out.decode().strip()
+
+
+def told(station: ScriptedStation) -> list[tuple[Cause, str]]:
+    """What the station heard about whether cars can be served."""
+    return [(event.cause, event.detail) for event, _ in station.events if isinstance(event, V2gAvailability)]
 
 
 async def ready(station: ScriptedStation, net: Net) -> None:
@@ -64,7 +71,9 @@ async def test_a_modem_that_resets_is_found_again(net: Net) -> None:
             port = station.v2g.tcp_port
             ip("-n", net.station, "link", "set", "se0", "down")
             await settle(lambda: station.v2g.state_name == "no interface", within_s=10)
+            assert told(station)[-1] == (Cause.NO_INTERFACE, "se0")
             ip("-n", net.station, "link", "set", "se0", "up")
             await ready(station, net)
             assert station.v2g.tcp_port != port
+            await settle(lambda: told(station)[-1] == (Cause.NONE, ""), within_s=3)
             assert await car(net.car, "session", "ev0") == "OK"

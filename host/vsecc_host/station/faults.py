@@ -36,6 +36,7 @@ CAUSE_TEXT: dict[Cause, str] = {
     Cause.MATCHING_FAILED: "Powerline matching (SLAC) with the car failed.",
     Cause.LINK_LOST: "The powerline link to the car was lost.",
     Cause.MODEM_DEAD: "The powerline modem of this outlet does not work.",
+    Cause.NO_INTERFACE: "The network interface of this outlet's powerline modem is not there.",
     Cause.NO_CERTIFICATE: "TLS is required and the station's certificate cannot be used.",
 }
 

@@ -137,6 +137,7 @@ class Cause(StrEnum):
     MATCHING_FAILED = "matching_failed"  # no powerline link came about
     LINK_LOST = "link_lost"  # the powerline link went
     MODEM_DEAD = "modem_dead"  # silent, or refuses its key
+    NO_INTERFACE = "no_interface"  # the modem's, towards cars
     NO_CERTIFICATE = "no_certificate"  # TLS is required and ours cannot be used, see EvseView.cause_detail
 
 

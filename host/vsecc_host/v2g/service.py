@@ -69,7 +69,7 @@ class V2gService:
         self._links: set[CarLink] = set()  # admitted and not closed yet
         self._interface = ""
         self._tls = TlsGate(evse_id, config)
-        self._obstacle = ""  # as the station knows it
+        self._told = (Cause.NONE, "")  # why no car can be served, as the station knows it
         self._watcher: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -141,7 +141,7 @@ class V2gService:
                 await self._look_at_interface()
             if self._tls.open:
                 self._tls.ready()
-                self._tell_availability()
+            self._tell_availability()
 
     async def _look_at_interface(self) -> None:
         """A modem that resets takes its interface along: listen again as soon as it is back."""
@@ -153,14 +153,19 @@ class V2gService:
                 await self._open()
 
     def _tell_availability(self) -> None:
-        obstacle = self._tls.obstacle
-        if obstacle == self._obstacle:
+        cause, detail = self._obstacle()
+        if (cause, detail) == self._told:
             return
-        self._obstacle = obstacle
-        cause = Cause.NO_CERTIFICATE if obstacle else Cause.NONE
+        self._told = cause, detail
         at = asyncio.get_running_loop().time()
-        event = V2gAvailability(at=at, evse_id=self.evse_id, cause=cause, detail=obstacle)
+        event = V2gAvailability(at=at, evse_id=self.evse_id, cause=cause, detail=detail)
         self.on_event(event, self.trace.new_cause())
+
+    def _obstacle(self) -> tuple[Cause, str]:
+        if self._endpoint is None:
+            return Cause.NO_INTERFACE, self._interface
+        problem = self._tls.obstacle
+        return (Cause.NO_CERTIFICATE, problem) if problem else (Cause.NONE, "")
 
     @property
     def sdp_address(self) -> tuple[str, int]:

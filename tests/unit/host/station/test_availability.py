@@ -28,6 +28,8 @@ def test_without_a_session_the_outlet_is_out_of_service_and_says_why(phase: Phas
         "expired",
     )
     assert not only(rig.log, c.AcceptV2g)[-1].accepted
+    rig.evse(e.V2gAvailability, cause=Cause.NO_INTERFACE, detail="eth1")
+    assert (rig.view.cause, rig.view.cause_detail) == (Cause.NO_INTERFACE, "eth1")
     unserved(rig, "missing")
     assert rig.view.cause_detail == "missing"
     served(rig)
