@@ -90,8 +90,7 @@ class Outcome:
     @property
     def expected(self) -> bool:
         """On the way to standby every request is refused; that a way out is, changes nothing."""
-        way_out = self.ask.slot in (Slot.RESET, Slot.OPEN, Slot.CONFIGURATION)
-        return way_out and self.category is ErrorCategory.INOPERATIVE
+        return not self.ask.energising and self.category is ErrorCategory.INOPERATIVE
 
     def text(self) -> str:
         """For logs and for the person who asks why."""

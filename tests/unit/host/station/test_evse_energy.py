@@ -229,3 +229,15 @@ def test_a_car_whose_voltage_lies_below_the_power_electronics_is_refused():
     rig = Rig().to(Phase.SETUP)
     rig.evse(e.EvParametersTold, parameters=EvParameters(max_voltage_v=120.0, max_current_a=50.0))
     assert (rig.view.cause, rig.view.stop) == (Cause.VOLTAGE_NOT_SUPPORTED, Stop.EMERGENCY)
+
+
+def test_the_view_says_what_power_electronics_want_to_know_of_the_car():
+    rig = Rig().to(Phase.CHARGING)
+    rig.evse(e.LimitChanged, owner="back_end", max_power_w=30_000.0)
+    rig.target(400.0, 20.0, remaining_to_full_s=900)
+    view = rig.view
+    assert (view.evcc_id, view.soc_percent, view.remaining_to_full_s) == ("AABBCCDDEEFF", 41, 900)
+    assert view.ev is not None and view.ev.max_voltage_v > 0
+    assert view.profile_max_power_w == 30_000.0
+    rig.cp(CpState.A)
+    assert (rig.view.evcc_id, rig.view.ev, rig.view.remaining_to_full_s) == ("", None, None)

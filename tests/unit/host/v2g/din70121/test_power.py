@@ -266,6 +266,15 @@ def test_limits_of_the_ev_travel_with_the_target() -> None:
     assert (event.max_voltage_v, event.max_current_a, event.max_power_w) == (412.8, 60.0, 20_000.0)
 
 
+@pytest.mark.parametrize(("told", "seconds"), [(None, None), (900, 900), (0, 0), (-1, None)])
+def test_the_time_to_full_travels_with_the_target(told: int | None, seconds: int | None) -> None:
+    time = None if told is None else m.PhysicalValue(0, told, m.UnitSymbol.s)
+    request = current_demand(remaining_time_to_full_soc=time)
+    (event,) = ask(dialogue_in(S.CURRENT_DEMAND), request, view()).events
+    assert isinstance(event, ChargeTargetRequested)
+    assert event.remaining_to_full_s == seconds
+
+
 @pytest.mark.parametrize(
     ("voltage_v", "current_a", "flags"),
     [
