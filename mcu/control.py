@@ -34,9 +34,9 @@ CHORES = bytes((0, 1, 3, 2, 0, 1, 5, 2, 0, 1, 4, 2, 0, 1, 6, 2))
 _ROUND_MASK = 15
 _ROUNDS_MASK = 0x3FFFFFFF
 _STAGE_LINE = 1  # index into crash.STAGES
-# Every other cycle serves one slow part; one cycle of the round considers a collection.
+# Every other cycle, those without a longer chore, serves one slow part; one considers a collection.
 _IO_ODD = 1
-COLLECT_SLOT = 12
+COLLECT_SLOT = 11
 
 # One bit per duty of a cycle; the watchdog is fed only when all are set (rule S4).
 _PILOT_1 = 1
@@ -117,7 +117,7 @@ class Control:
         if not slot:
             self.rounds = self.rounds + 1 & _ROUNDS_MASK
             hal.keep(ROUNDS, self.rounds)
-        if slot & _IO_ODD:
+        if not slot & _IO_ODD:
             self._io.step(slot >> 1, now)
         if link.step(now):
             self._token |= _LINKED

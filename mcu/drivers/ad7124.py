@@ -65,6 +65,21 @@ def ratio_mohm(code, reference_code, reference_mohm):
     return quotient + quotient // 1000 * (reference_mohm - 1_000_000) // 1000
 
 
+def frame_of(register, value, size):
+    """A write to a register of `size` bytes, its checksum at the end."""
+    frame = bytearray(size + 2)
+    frame[0] = register
+    for index in range(size):
+        frame[1 + index] = value >> 8 * (size - 1 - index) & 0xFF
+    frame[size + 1] = crc8(frame, 0, size + 1)
+    return frame
+
+
+_ERRORS_FRAME = frame_of(_ERROR_EN, _ERRORS_SEEN, 3)[:4]  # before it there are no checksums
+_CONFIG_FRAME = frame_of(_CONFIG_0, _CONFIG, 2)
+_FILTER_FRAME = frame_of(_FILTER_0, _FILTER, 3)
+
+
 class Ad7124:
     """`step` goes on with one conversation; it names the input that has a new `resistance_mohm`."""
 
@@ -83,6 +98,10 @@ class Ad7124:
         self._failures = 0
         self._not_ready = 0
         self._sizes = [(bytearray(size), bytearray(size)) for size in range(9)]
+        # What a switch sends, made once: computing the checksums anew would take half a cycle.
+        self._currents = [frame_of(_IO_CONTROL_1, _SOURCE_500_UA | pin, 3) for pin in self._sequence]
+        self._channels = [frame_of(_CHANNEL_0, _ENABLE | pin << 5 | _AVSS, 2) for pin in self._sequence]
+        self._conversion = frame_of(_ADC_CONTROL, _CONVERT, 2)
         self.restarts = 0
 
     @property
@@ -118,14 +137,14 @@ class Ad7124:
     def _configure(self):
         self._at = 0
         self._not_ready = 0
-        self._write(_ERROR_EN, _ERRORS_SEEN, 3, False)  # with it the checksums begin
+        self._send(_ERRORS_FRAME, 4)
         identity = self._read(_ID, 1)
         status = self._read(_STATUS, 1)  # takes the note of the reset back
         if identity < 0 or identity & _ID_MASK != _ID_AD7124_8 or status < 0:
             self._fail()
             return
-        self._write(_CONFIG_0, _CONFIG, 2)
-        self._write(_FILTER_0, _FILTER, 3)
+        self._send(_CONFIG_FRAME, 4)
+        self._send(_FILTER_FRAME, 5)
         if self._read(_CONFIG_0, 2) == _CONFIG and self._read(_FILTER_0, 3) == _FILTER:
             self._phase = _SWITCH
         else:
@@ -133,10 +152,9 @@ class Ad7124:
 
     def _switch(self):
         """Current and input to the next sensor, then one conversion."""
-        pin = self._sequence[self._at]
-        self._write(_IO_CONTROL_1, _SOURCE_500_UA | pin, 3)
-        self._write(_CHANNEL_0, _ENABLE | pin << 5 | _AVSS, 2)
-        self._write(_ADC_CONTROL, _CONVERT, 2)
+        self._send(self._currents[self._at], 5)
+        self._send(self._channels[self._at], 4)
+        self._send(self._conversion, 4)
         self._phase = _TAKE
 
     def _take(self):
@@ -177,16 +195,9 @@ class Ad7124:
         self.restarts = self.restarts + 1 & 0xFFFF
         self._phase = _RESET
 
-    def _write(self, register, value, size, checked=True):
-        """Register of `size` bytes; `checked` appends the checksum."""
-        out, received = self._sizes[size + 2 if checked else size + 1]
-        out[0] = register
-        for index in range(size):
-            out[1 + index] = value >> 8 * (size - 1 - index) & 0xFF
-        if checked:
-            out[size + 1] = crc8(out, 0, size + 1)
+    def _send(self, frame, size):
         self._select(0)
-        self._spi.write_readinto(out, received)
+        self._spi.write_readinto(frame, self._sizes[size][1])
         self._select(1)
 
     def _read(self, register, size):

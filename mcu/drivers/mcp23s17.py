@@ -17,6 +17,7 @@ _GPIO = 0x12
 _OLAT = 0x14
 # Hardware address on; registers of both ports side by side; the address counts up.
 _HAEN = 0x08
+_TRIES_MASK = 7
 # For ports that are inputs; neither all ones nor all zeros, and different for A and B.
 SIGNATURE = 0x5AA5
 
@@ -36,6 +37,7 @@ class Mcp23s17:
         self._out6 = bytearray(6)
         self._in6 = bytearray(6)
         self._failures = 0
+        self._tries = 0
         self.pins = 0
         self.restarts = 0
         self._configure()
@@ -81,6 +83,11 @@ class Mcp23s17:
     def _restart(self):
         self.pins = 0
         self._failures = min(self._failures + 1, DEAD_AFTER)
+        if self._failures == DEAD_AFTER:
+            # Setting up takes most of a cycle: a dead chip is tried now and then only.
+            self._tries = self._tries + 1 & _TRIES_MASK
+            if self._tries:
+                return
         self.restarts = self.restarts + 1 & 0xFFFF
         self._configure()
 

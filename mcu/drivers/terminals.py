@@ -47,12 +47,13 @@ class Terminals:
         self._outputs.write(values)
 
     def digital_inputs(self, now):
-        """Bit 0 = input 1, 0 when they cannot be read; writes the LEDs when they change."""
+        """Bit 0 = input 1, 0 when they cannot be read. One conversation: LEDs that change go first."""
         lights = self._shown(now)
         if lights != self._lights:
             self._lights = lights
             self._inputs.write(lights << 8)
-        self._inputs.read()
+        else:
+            self._inputs.read()
         return self._inputs.pins & _INPUTS_MASK
 
     def output_overloads(self):
