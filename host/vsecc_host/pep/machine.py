@@ -19,6 +19,7 @@ from vsecc_host.pep.messages import (
     Kind,
     Message,
     MessageType,
+    bounded,
     error,
     layout_of,
     response,
@@ -130,12 +131,12 @@ class PepMachine:
 
     def _on_cable_check(self, command: c.PowerCableCheck, now: float, cause: int) -> None:
         self._check = None
-        self._ask_energising(Slot.CABLE_CHECK, {"voltage": max(0.0, command.voltage_v)}, now, cause)
+        self._ask_energising(Slot.CABLE_CHECK, {"voltage": bounded(command.voltage_v)}, now, cause)
 
     def _on_target(self, command: c.PowerTarget, now: float, cause: int) -> None:
         payload = {
-            "targetVoltage": max(0.0, command.voltage_v),
-            "targetCurrent": max(0.0, command.current_a),
+            "targetVoltage": bounded(command.voltage_v),
+            "targetCurrent": bounded(command.current_a),
             "batteryStateOfCharge": min(100, max(0, command.soc_percent)),
             "chargingState": ChargingState(command.phase.value),
         }

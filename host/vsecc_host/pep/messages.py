@@ -326,6 +326,11 @@ _BY_NAME = {(layout.type, layout.kind): layout for layout in LAYOUTS}
 REQUESTS = {layout.kind: layout for layout in LAYOUTS if layout.type is MessageType.REQUEST}
 
 
+def bounded(value: float) -> float:
+    """A number as a field of 0..MAX_NUMBER takes it; NaN is 0."""
+    return min(max(0.0, value), MAX_NUMBER)
+
+
 def layout_of(type_: MessageType, kind: str) -> Layout | None:
     """The declaration of a message; None for an unknown pair and for errors, which share ERROR_FIELDS."""
     try:

@@ -12,7 +12,14 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI, WebSocketException
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidStatus,
+    InvalidURI,
+    NegotiationError,
+    WebSocketException,
+)
 from websockets.typing import Subprotocol
 
 from vsecc_host.pep.codec import MAX_MESSAGE_SIZE
@@ -34,6 +41,7 @@ LAYER = "pep"
 MAX_WAITING = 256  # frames that may wait for a PECC that does not read; then it counts as gone
 MAX_QUEUED = 16  # received frames before the socket is left unread
 CLOSE_S = 1.0  # for the closing handshake
+LIST_REFUSED = (400, 406, 426)  # HTTP status of a server that does not understand a list of versions
 MAX_RECORDED = 4096  # bytes of a frame kept in the trace
 _WS_SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 
@@ -168,6 +176,8 @@ class PepService:
         try:
             return await self._open(OFFERED)
         except InvalidHandshake as refused:
+            if not _is_about_versions(refused):
+                raise
             for version in OFFERED:
                 with contextlib.suppress(InvalidHandshake):
                     return await self._open((version,))
@@ -262,6 +272,13 @@ async def _end(tasks: list[asyncio.Task[Any]]) -> None:
     for result in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(result, Exception):
             logger.error("PEP connection given up", exc_info=result)
+
+
+def _is_about_versions(refused: InvalidHandshake) -> bool:
+    """Whether another offer may help: a list was not understood, or something else was chosen."""
+    if isinstance(refused, InvalidStatus):
+        return refused.response.status_code in LIST_REFUSED
+    return isinstance(refused, NegotiationError)
 
 
 def _reason(problem: BaseException) -> str:

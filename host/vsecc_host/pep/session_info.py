@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vsecc_host.pep.messages import ChargeMode, EvConnectionState, Kind, Message, info
+from vsecc_host.pep.messages import ChargeMode, EvConnectionState, Kind, Message, bounded, info
 from vsecc_host.pep.times import SESSION_INFO_INTERVAL_S
 from vsecc_host.station.values import CpState, EvseView, Phase
 
@@ -92,9 +92,9 @@ def session_of(view: EvseView) -> dict[str, Any]:
     """Payload of chargingSession as far as it is known; the car's minima are 0 in DIN and ISO 15118-2."""
     values: dict[str, Any] = {}
     if view.profile_max_power_w is not None:
-        values["chargingProfileMaxPowerLimitWatts"] = view.profile_max_power_w
+        values["chargingProfileMaxPowerLimitWatts"] = bounded(view.profile_max_power_w)
     if view.remaining_to_full_s is not None:
-        values["timeToFullSocSeconds"] = view.remaining_to_full_s
+        values["timeToFullSocSeconds"] = bounded(view.remaining_to_full_s)
     if view.ev is None:
         return values
     values |= {"evMinVoltageVolts": 0, "evMinCurrentAmperes": 0, "evMinPowerWatts": 0}
@@ -103,5 +103,5 @@ def session_of(view: EvseView) -> dict[str, Any]:
         ("evMaxCurrentAmperes", view.ev.max_current_a),
         ("evMaxPowerWatts", view.ev.max_power_w),
     )
-    values |= {name: value for name, value in maxima if value is not None and value > 0}
+    values |= {name: bounded(value) for name, value in maxima if value is not None and value > 0}
     return {**values, "chargeMode": ChargeMode.SCHEDULED}

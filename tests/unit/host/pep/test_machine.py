@@ -511,6 +511,17 @@ def test_events_and_floods_fill_no_log() -> None:
     assert line.machine.notes.counts["PECC event"] == 1000
 
 
+@pytest.mark.parametrize(("value", "said"), [(float("nan"), 0), (float("inf"), 2147483647), (-5.0, 0)])
+def test_numbers_stay_in_their_range(value: float, said: int) -> None:
+    line = Line().ready().target(value, value)
+    assert (line.pending["payload"]["targetVoltage"], line.pending["payload"]["targetCurrent"]) == (
+        said,
+        said,
+    )
+    line.update(cp_state=CpState.B, profile_max_power_w=value)
+    assert line.told("chargingSession") == [{"chargingProfileMaxPowerLimitWatts": said}]
+
+
 def test_nothing_is_sent_that_is_not_json() -> None:
     line = Line().ready().do(c.PowerCableCheck(evse_id=1, voltage_v=-1.0))
     assert json.loads(json.dumps(line.sent)) == line.sent

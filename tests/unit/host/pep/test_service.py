@@ -42,6 +42,7 @@ class Server:
         self.connections: list[ServerConnection] = []
         self.accepts: tuple[str, ...] = tuple(version.subprotocol for version in PepVersion)
         self.lists_refused = False
+        self.status: int | None = None
         self.answering = True
         self.reading = True
 
@@ -49,6 +50,8 @@ class Server:
         offer = request.headers.get("Sec-WebSocket-Protocol", "")
         self.attempts.append(asyncio.get_running_loop().time())
         self.offers.append(offer)
+        if self.status is not None:
+            return connection.respond(self.status, "no\n")
         if self.lists_refused and ("," in offer or offer not in self.accepts):
             return connection.respond(400, "no such version\n")
         return None
@@ -198,6 +201,18 @@ def test_or_is_refused_where_the_operator_says_so() -> None:
     assert len(made.server.attempts) == 3
     assert "chose no subprotocol" in made.of(e.PowerLost)[0].detail
     assert not made.of(e.PowerMeasured)
+
+
+def test_a_refusal_that_is_not_about_versions_is_one_attempt() -> None:
+    async def scene(bench: Bench) -> None:
+        bench.uri += "/elsewhere"
+        bench.server.status = 404
+        bench.open(version=None)
+        await asyncio.sleep(15)
+
+    made = play(scene)
+    assert len(made.server.attempts) == 2
+    assert "404" in made.of(e.PowerLost)[0].detail
 
 
 def test_attempts_are_ten_seconds_apart() -> None:
