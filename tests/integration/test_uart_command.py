@@ -149,7 +149,7 @@ def test_replay_as_host_keeps_the_relay_open_and_tells_the_differences(tmp_path:
         (["monitor", "/dev/no-such-device"], "No such file"),
         (["monitor", "/dev/null", "--duration", "1"], "."),
         (["monitor", "tcp://127.0.0.1:1"], "refused|Connect"),
-        (["monitor", "tap:///no/such/tap"], "No such file"),
+        (["monitor", "tap:///no/such/tap"], "no host offers its line here: No such file.*/no/such/tap"),
         (["monitor", "FILE", "--filter", "prt==1"], "is it port"),
         (["monitor", "NOT"], "not a pcapng file"),
         (["monitor", "FILE", "--through", "tcp://127.0.0.1:0"], "must be one"),
@@ -162,7 +162,7 @@ def test_replay_as_host_keeps_the_relay_open_and_tells_the_differences(tmp_path:
         (["inject", "--port", "tcp://127.0.0.1:1", "SET_LED", "led=9", "pattern=1"], "--raw sends it"),
         (["inject", "--port", "x", "GRANT", "stamp=1", "relays=1", "valid_ms=500"], "may close relays"),
         (["inject", "--port", "tcp://127.0.0.1:1", "--fault", "rain"], "there are flip"),
-        (["inject", "--via", "/no/such", "--fault", "cut"], "No such file"),
+        (["inject", "--via", "/no/such", "--fault", "cut"], "no proxy listens here.*/no/such"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path: Path, words: list[str], problem: str) -> None:

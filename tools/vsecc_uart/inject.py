@@ -191,7 +191,10 @@ def _difference(before: Message | None, after: Message | None) -> dict[str, int]
 
 async def via_proxy(path: str, request: dict[str, Any]) -> None:
     """Have a proxy carry a request out; OSError when it is not there, ValueError when it refuses."""
-    reader, writer = await asyncio.open_unix_connection(path)
+    try:
+        reader, writer = await asyncio.open_unix_connection(path)
+    except OSError as error:  # asyncio's does not name the path
+        raise OSError(error.errno, f"no proxy listens here: {error.strerror}", path) from error
     try:
         writer.write(json.dumps(request).encode() + b"\n")
         answer = json.loads(await asyncio.wait_for(reader.readline(), 5) or b'{"error": "no answer"}')

@@ -84,7 +84,12 @@ class TapSource:
 
     async def run(self, sink: Sink) -> None:
         """Until cancelled; OSError when nobody listens at the start."""
-        reader, writer = await asyncio.open_unix_connection(str(self.path))
+        try:
+            reader, writer = await asyncio.open_unix_connection(str(self.path))
+        except OSError as error:  # asyncio's does not name the path
+            raise OSError(
+                error.errno, f"no host offers its line here: {error.strerror}", str(self.path)
+            ) from error
         while True:
             sink.note(f"following {self.path}")
             try:
