@@ -91,8 +91,12 @@ def save(values, board):
 
 
 def _check(values):
-    if sorted(values) != sorted(VOLTAGES + PILOTS + ("reference",)):
+    names = VOLTAGES + PILOTS + ("reference",)
+    if len(values) != len(names):
         raise CalibrationError("other quantities")
+    for name in names:
+        if name not in values:
+            raise CalibrationError("no " + name)
     for name in VOLTAGES:
         _check_pair(name, values[name], GAIN_RANGE, (-OFFSET_MAX_MV, OFFSET_MAX_MV))
     for name in PILOTS:

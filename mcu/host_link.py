@@ -211,6 +211,7 @@ class HostLink:
                 self._on_up()
             elif kind == LOST:
                 self._safety.lose_host()
+                self._io.host_is(False)
             elif kind == MESSAGE:
                 self._obey(value)
 
@@ -219,6 +220,7 @@ class HostLink:
         self._grants_taken = self._grant.count
         self._forget_reports()
         self._io.tell_state()
+        self._io.host_is(True)
 
     def _obey(self, message):
         self.frames.note(message[0])

@@ -15,6 +15,9 @@ from vsecc_link.messages import (
 
 LED_STARTING = 1
 LED_RUNNING = 2
+LED_FAULT = 4
+# A board that merely is not calibrated runs.
+_NO_ALARM = 1 << DEVICE_CALIBRATION
 
 # Supply of the device: 18 to 30 V. Hysteresis: the upper value ends the fault.
 SUPPLY_LOW_MV = (17_000, 18_000)
@@ -44,6 +47,9 @@ class IoControl:
         self.temperatures = Temperatures()
         self.log = None  # set by the host link: level, text
         self._analog_turn = 0
+        self._linked = False
+        self._host_shows = False  # the host has its own opinion about the system LED
+        self._system_led = LED_STARTING
         hal.led(0, LED_STARTING)
 
     def step(self, part, now):
@@ -78,7 +84,27 @@ class IoControl:
 
     def set_led(self, index, pattern):
         """0 off, 1 green flashing, 2 green, 3 red flashing, 4 red."""
+        if index == 0:
+            self._host_shows = True
+            self._system_led = pattern
         self._hal.led(index, pattern)
+
+    def host_is(self, there):
+        """A session stands or is over: the system LED says so until the host says otherwise."""
+        self._linked = there
+        self._host_shows = False
+        self._show_system()
+
+    def _show_system(self):
+        if self._host_shows:
+            return
+        if self.device_faults.mask & ~_NO_ALARM:
+            pattern = LED_FAULT
+        else:
+            pattern = LED_RUNNING if self._linked else LED_STARTING
+        if pattern != self._system_led:
+            self._system_led = pattern
+            self._hal.led(0, pattern)
 
     def _read_analog(self, now):
         """Supply, both analog inputs and CC1 in turn, each every 80 ms."""
@@ -116,6 +142,7 @@ class IoControl:
         if chips & 1 << DEVICE_TEMPERATURE:
             self.temperatures.lose()
         self.device_faults.replace(_CHIPS, chips, now)
+        self._show_system()
 
     def tell_state(self):
         """Lines for the log of a new session: switches, and why there is no calibration."""

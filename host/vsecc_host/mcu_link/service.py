@@ -13,7 +13,14 @@ from vsecc_host.mcu_link.config import McuLinkConfig
 from vsecc_host.mcu_link.machine import McuLinkMachine
 from vsecc_host.runtime.pump import Pump
 from vsecc_host.runtime.trace import Trace
-from vsecc_host.station.events import McuLinkLost, McuLinkUp, StationEvent
+from vsecc_host.station.events import (
+    DeviceFaultChanged,
+    McuCrashReported,
+    McuLinkLost,
+    McuLinkUp,
+    OutputOverload,
+    StationEvent,
+)
 from vsecc_host.station.values import PilotMode
 
 __all__ = ["McuLinkConfig", "McuLinkService"]
@@ -184,6 +191,14 @@ class McuLinkService:
             logger.info("MCU up: image %s on %s", event.image_version, event.board)
         elif isinstance(event, McuLinkLost):
             logger.warning("MCU lost: %s", event.reason)
+        elif isinstance(event, DeviceFaultChanged):
+            logger.warning("MCU board: %s %s", event.fault, "is there" if event.present else "is gone")
+        elif isinstance(event, OutputOverload):
+            logger.warning("MCU board: overloaded outputs, mask %#06x", event.overloads)
+        elif isinstance(event, McuCrashReported):
+            logger.error(
+                "MCU restarted after %.1f s (%s): %s", event.uptime_ms / 1000, event.reset_cause, event.text
+            )
         self._on_event(event, self._cause or self._trace.new_cause())
 
 

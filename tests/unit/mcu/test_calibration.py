@@ -80,9 +80,12 @@ def test_values_no_board_can_have():
     values = good()
     del values["supply"]
     refused(calibration.pack, values, "reference")
-    values = good()
-    values["more"] = 1
-    refused(calibration.pack, values, "reference")
+    for name in ("more", 7):
+        values = good()
+        values[name] = 1
+        refused(calibration.pack, values, "reference")
+        del values["a1"]
+        refused(calibration.pack, values, "reference")
 
 
 def test_a_missing_file_gives_the_figures_of_the_drawing_and_says_so():

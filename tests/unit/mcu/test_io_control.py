@@ -38,6 +38,30 @@ def test_system_led_says_starting_at_first():
     assert Bench().board.leds[0] == 1
 
 
+def test_system_led_follows_session_and_faults_until_the_host_has_its_say():
+    host = linked()
+    leds = host.bench.board.leds
+    host.cycles(20)
+    assert leds[0] == 2
+    host.bench.board.chips = 1 << m.DEVICE_EXPANDER
+    host.cycles(40)
+    assert leds[0] == 4
+    host.bench.board.chips = 1 << m.DEVICE_CALIBRATION
+    host.cycles(40)
+    assert leds[0] == 2
+    host.send(m.SET_LED, 0, 3)
+    host.cycles(40)
+    host.bench.board.chips = 1 << m.DEVICE_EXPANDER
+    host.cycles(40)
+    assert leds[0] == 3
+    host.connected = False
+    host.bench.cycles(700)
+    assert leds[0] == 4
+    host.bench.board.chips = 0
+    host.bench.cycles(40)
+    assert leds[0] == 1
+
+
 def test_supply_limits_have_hysteresis():
     bench = Bench()
     mask = lambda: bench.control._io.device_faults.mask  # noqa: E731

@@ -23,6 +23,8 @@ REPLY_TIMEOUT_S = 2.0
 START_TIMEOUT_S = 10.0
 STDERR_FD = 2
 _HALF = 0x20000000
+# By then the program stands and has read its files.
+IDLES_OF_A_START = 100
 # What a message of the chip is; else an idle.
 KIND_GREETING = 1
 KIND_SPI = 2
@@ -89,6 +91,7 @@ class ProcessChip:
         self._usb = usb
         self._soft_reset: SoftResetRequested | None = None
         self._calibration: Path | None = None
+        self._idles = 0  # since the start
         self.until_us: int | None = None
         self._idled = False
 
@@ -149,9 +152,7 @@ class ProcessChip:
         self._read_fd = self._write_fd = -1
         if process and self._usb and not self._soft_reset:
             self._usb.stopped()
-        if self._calibration:
-            self._calibration.unlink(missing_ok=True)
-            self._calibration = None
+        self._forget_calibration()
 
     def resume(self) -> None:
         """Ends the idle: inputs in, then waits for the firmware's next idle."""
@@ -171,10 +172,17 @@ class ProcessChip:
         except OSError:
             self.kill()
 
+    def _forget_calibration(self) -> None:
+        """The program has read it, or there is none any more: nothing stays behind on the computer."""
+        if self._calibration:
+            self._calibration.unlink(missing_ok=True)
+            self._calibration = None
+
     def _calibration_file(self) -> str:
         """Name of a fresh file as a calibrated board has it; empty for a board without, or with flash."""
         if self._settings.flash or not self._board.calibrated:
             return ""
+        self._idles = 0
         handle, name = tempfile.mkstemp(prefix="vsecc-calibration-")
         self._calibration = Path(name)
         with os.fdopen(handle, "wb") as stream:
@@ -233,6 +241,9 @@ class ProcessChip:
             # Its clock starts with the answer.
             self.until_us = self._board.now_us
             return True
+        self._idles += 1
+        if self._idles == IDLES_OF_A_START:
+            self._forget_calibration()
         ahead = ((until_ticks - now_ticks + _HALF) & TICKS_MASK) - _HALF
         self._idled = ahead > 0
         self.until_us = self._chip_time_us(now_ticks) + max(0, ahead)

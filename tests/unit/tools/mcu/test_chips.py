@@ -1,7 +1,9 @@
 """The drivers of mcu/drivers against the register models of their chips, and what both do about faults."""
 
+import importlib.util
 import itertools
 import random
+from pathlib import Path
 
 import pytest
 
@@ -340,3 +342,13 @@ def test_the_model_refuses_what_the_chip_refuses():
 def test_signature_tells_a_stuck_bus_from_a_chip():
     assert SIGNATURE & 0xFF not in (0, 0xFF) and SIGNATURE >> 8 not in (0, 0xFF)
     assert SIGNATURE & 0xFF != SIGNATURE >> 8
+
+
+def test_fuzz_target_of_the_calibration_file_holds():
+    path = Path(__file__).parents[3] / "fuzz" / "fuzz_calibration.py"
+    spec = importlib.util.spec_from_file_location("fuzz_calibration", path)
+    fuzz = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fuzz)
+    if fuzz.atheris is not None:
+        pytest.skip("instrumented: run the target itself")
+    assert fuzz.run_without_atheris(1000) == 0

@@ -31,7 +31,7 @@ class Board:
         return count
 
 from mcu import boards
-table = boards.choose("test")
+table = boards.choose({machine!r})
 board = Board()
 chip.connect(board, board, None)
 from mcu.hal.pico import Hal
@@ -93,10 +93,11 @@ print("done")
 
 
 @pytest.mark.clause("S5")
-def test_every_hot_call_of_the_hardware_interface_runs_with_a_locked_heap():
+@pytest.mark.parametrize("machine", ["reference", "Pico with RP2040", "Pico 2 with RP2350"])
+def test_every_hot_call_of_the_hardware_interface_runs_with_a_locked_heap(machine):
     micropython = find_micropython()
     if micropython is None:
         pytest.skip("no MicroPython here: `vsecc sim interpreter --fetch` gets one")
-    script = PROBE.format(folders=[str(SHIMS), *search_path()])
+    script = PROBE.format(folders=[str(SHIMS), *search_path()], machine=machine)
     done = subprocess.run(micropython.argv("-c", script), capture_output=True, text=True, check=False)
     assert done.stdout == "done\n", done.stdout + done.stderr
