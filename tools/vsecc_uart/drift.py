@@ -23,6 +23,10 @@ class Drift:
 
     def __init__(self) -> None:
         self._ticks: int | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing is known yet, or not any more."""
         self._seconds = 0.0
         self._ticks_since = 0  # microseconds, unwrapped
         self._first: tuple[float, int] | None = None
@@ -34,7 +38,7 @@ class Drift:
         if self._ticks is not None:
             passed = (ticks_us - self._ticks + TICKS_PERIOD // 2) % TICKS_PERIOD - TICKS_PERIOD // 2
             if abs(passed / 1e6 - (at_s - self._seconds)) > JUMP_S:
-                self.__init__()  # type: ignore[misc]
+                self._begin()
             else:
                 self._ticks_since += passed
         self._ticks, self._seconds = ticks_us, at_s
