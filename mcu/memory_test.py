@@ -14,7 +14,8 @@ except (ImportError, AttributeError, SyntaxError):  # CPython, or no native code
 
 BLOCK_WORDS = 1024
 BACKGROUNDS = (0, 0x33333333)
-# What a start may spend: 64 KiB take some 60 ms on the smaller chip. The rest of the heap serves the program.
+# What a start may spend: 64 KiB take some 60 ms on the smaller chip, by estimate. The rest of the heap serves
+# the program.
 LIMIT_BYTES = 64 * 1024 if IS_FAST else 4 * 1024
 RESERVE_BYTES = 48 * 1024
 

@@ -163,3 +163,5 @@ def test_command_lists_and_refuses(capsys, tmp_path):
     assert len(capsys.readouterr().out.splitlines()) == len(SHORT)
     assert run_command("--folder", str(tmp_path)) == 2
     assert "no case files" in capsys.readouterr().err
+    assert run_command("nonsense") == 2
+    assert "no case is called nonsense" in capsys.readouterr().err

@@ -39,6 +39,9 @@ def run(args: argparse.Namespace) -> int:
     except CaseError as error:
         print(f"campaign: {error}", file=sys.stderr)
         return 2
+    if not wanted:
+        print(f"campaign: no case is called {' or '.join(args.case)}; --list names them", file=sys.stderr)
+        return 2
     if args.list:
         for one in wanted:
             print(f"{one.group}/{one.id}  {' '.join(one.rules)}  {one.title}")
