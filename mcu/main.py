@@ -1,5 +1,6 @@
 """Wiring only: board, hardware, guards, link, loop. On the device: `from mcu.main import main; main()`."""
 
+import gc
 import sys
 
 import mcu
@@ -58,6 +59,7 @@ def run(hal):
         control.run()
     except (SystemExit, KeyboardInterrupt):  # the simulated reset, and a person at the console
         make_safe(hal)
+        gc.enable()  # the console works with what the program left of the heap
         crash.ended_well(hal)
         hal.release()
         raise

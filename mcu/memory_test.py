@@ -25,12 +25,15 @@ def free_heap(limit=None):
     blocks = _take_blocks(limit or LIMIT_BYTES)
     tested = 0
     bad_at = -1
+    block = None
     for block in blocks:
         for background in BACKGROUNDS:
             at = march(block, len(block), background)
             if at >= 0 and bad_at < 0:
                 bad_at = tested + 4 * at
         tested += 4 * len(block)
+    del blocks, block
+    gc.collect()
     return tested, bad_at
 
 
