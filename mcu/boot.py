@@ -14,7 +14,7 @@ for _number in (6, 7, 8, 0, 2, 4, 5, 1):
 import os  # noqa: E402
 import sys  # noqa: E402
 
-from machine import WDT, mem32  # noqa: E402
+from machine import WDT, mem32, reset  # noqa: E402
 
 SLOT_FILE = "/slot"
 SLOTS = ("a", "b")
@@ -25,6 +25,7 @@ TRIAL_WATCHDOG_MS = 8000  # a program on trial that hangs before it proved itsel
 ATTEMPTS_REGISTER = 0x40058010 if "RP2040" in sys.implementation._machine else 0x400D8010
 ATTEMPTS_MARK = 0x2A5A0000
 MARK_BITS = 0x3FFF0000
+CAUSE_COMMANDED = 0x15530002  # as hal/pico.py records it in register 0
 
 
 def pointer():
@@ -61,6 +62,12 @@ def count_attempts(number):
 def _register():
     value = mem32[ATTEMPTS_REGISTER]
     return value if value & MARK_BITS == ATTEMPTS_MARK else ATTEMPTS_MARK
+
+
+def restart():
+    """Resets the chip on purpose: for the console."""
+    mem32[ATTEMPTS_REGISTER - 4] = CAUSE_COMMANDED
+    reset()
 
 
 def choose():

@@ -75,6 +75,7 @@ class Machine:
     def __init__(self, attempts):
         self.mem32 = Registers(0x2A5A0000 | attempts)
         self.WDT = watchdog
+        self.reset = None
 
 
 def watchdog(timeout):

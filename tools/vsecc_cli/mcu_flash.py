@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vsecc_cli.mcu_target import add_target, one_line_errors, progress_bar, target_of
@@ -26,6 +27,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--dry-run", action="store_true", help="say what would be written; the program restarts"
     )
+    parser.add_argument(
+        "--source",
+        metavar="DIR",
+        type=Path,
+        action="append",
+        help="where mcu/ or vsecc_link/ lies; repeatable",
+    )
     parser.set_defaults(run=run)
 
 
@@ -34,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from vsecc_mcu.flash import flash
 
     with one_line_errors():
-        outcome = flash(target_of(args), progress_bar(args.json), dry_run=args.dry_run)
+        outcome = flash(target_of(args), progress_bar(args.json), dry_run=args.dry_run, folders=args.source)
     report = report_of(outcome, args.dry_run)
     print(json.dumps(report) if args.json else text_of(report))
     return 0

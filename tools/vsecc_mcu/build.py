@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from mcu.image import VERSION
 from vsecc_host.mcu_flash.image_set import ImageSet
 from vsecc_sim.mcu.firmware import search_path
 
@@ -17,16 +18,17 @@ NOT_ON_THE_DEVICE = ("mcu/hal/sim.py",)
 PACKAGES = ("mcu", "vsecc_link")
 SMALL_INT_BITS = {"x64": 63, "rv64imc": 63}
 TIMEOUT_S = 60.0
+_VERSION = re.compile(r'^VERSION = "([^"]+)"', re.MULTILINE)
 
 
 class BuildError(Exception):
     """A file does not compile for the chip, or the compiler is not there."""
 
 
-def sources() -> dict[str, Path]:
-    """Name inside the slot -> source, sorted."""
+def sources(folders: Sequence[Path] | None = None) -> dict[str, Path]:
+    """Name inside the slot -> source, sorted; of the installed packages, or of those in the folders."""
     found = {}
-    for folder in map(Path, search_path()):
+    for folder in _folders(folders):
         for package in PACKAGES:
             for path in (folder / package).rglob("*.py"):
                 name = path.relative_to(folder).as_posix()
@@ -35,19 +37,28 @@ def sources() -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def build(arch: str) -> ImageSet:
+def build(arch: str, folders: Sequence[Path] | None = None) -> ImageSet:
     """The program for one architecture of native code, as MicroPython names it; BuildError."""
+    found = sources(folders)
+    root = {name: _root_file(source, folders) for name, source in ROOT.items()}
+    version = _VERSION.search(found["mcu/image.py"].read_text("utf-8")) if "mcu/image.py" in found else None
+    if version is None:
+        raise BuildError("no mcu/image.py with a VERSION there")
     with tempfile.TemporaryDirectory(prefix="vsecc-mcu-") as folder:
-        files = {
-            f"{name[:-3]}.mpy": compiled(path, name, arch, Path(folder) / "out.mpy")
-            for name, path in sources().items()
-        }
-    folders = [Path(folder) for folder in search_path()]
-    root = {
-        name: next(path.read_bytes() for folder in folders if (path := folder / source).is_file())
-        for name, source in ROOT.items()
-    }
-    return ImageSet(VERSION, arch, files, root)
+        out = Path(folder) / "out.mpy"
+        files = {f"{name[:-3]}.mpy": compiled(path, name, arch, out) for name, path in found.items()}
+    return ImageSet(version[1], arch, files, root)
+
+
+def _folders(folders: Sequence[Path] | None) -> list[Path]:
+    return [Path(folder) for folder in search_path()] if folders is None else list(folders)
+
+
+def _root_file(source: str, folders: Sequence[Path] | None) -> bytes:
+    for folder in _folders(folders):
+        if (folder / source).is_file():
+            return (folder / source).read_bytes()
+    raise BuildError(f"no {source} there")
 
 
 def compiled(path: Path, name: str, arch: str, out: Path) -> bytes:

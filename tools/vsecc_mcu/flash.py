@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from vsecc_host.mcu_flash.coming_up import COME_UP_TIMEOUT_S, CameUp, ask, wait_for
 from vsecc_host.mcu_flash.console import Console, open_console
@@ -39,12 +40,20 @@ class Outcome:
 
 
 def flash(
-    target: Target, progress: Progress, *, dry_run: bool = False, image: ImageSet | None = None
+    target: Target,
+    progress: Progress,
+    *,
+    dry_run: bool = False,
+    image: ImageSet | None = None,
+    folders: Sequence[Path] | None = None,
 ) -> Outcome:
-    """FlashError when the device was not flashed or did not come up with the new program."""
+    """Flashes the image, or what the folders or else the installed packages compile to.
+
+    FlashError when the device was not flashed or did not come up with the new program.
+    """
     console, state = stop(target)
     try:
-        image = image or build(state.identity.mpy[2])
+        image = image or build(state.identity.mpy[2], folders)
         _check_format(state, image)
         plan = make_plan(state, image)
         changed = target.force or not is_running(state, image)

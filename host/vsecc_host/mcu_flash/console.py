@@ -98,6 +98,17 @@ def _copy(source, target):
 """
 
 
+# boot.py's own way notes that the reset was wanted; a device without it restarts all the same.
+_RESTART = """
+import machine, time
+time.sleep_ms(50)
+try:
+ restart()
+except NameError:
+ machine.reset()
+"""
+
+
 def device_path(port: str) -> str:
     """What pyserial opens for a port: a path, `pty:///PATH`, `serial:///PATH` or `tcp://HOST:PORT`."""
     parts = urlsplit(port)
@@ -179,7 +190,7 @@ class Console(SerialTransport):  # type: ignore[misc]
         """Resets the chip; the console goes with it."""
         # The port may go before everything was said about it.
         with contextlib.suppress(TransportError, OSError, IndexError, ValueError, struct.error):
-            self.exec_raw_no_follow("import machine, time\ntime.sleep_ms(50)\nmachine.reset()")
+            self.exec_raw_no_follow(_RESTART)
         self.close()
 
     def close(self) -> None:
@@ -203,7 +214,7 @@ class _translated:
             raise ConnectionLost("no MicroPython answers at the console") from error
         # struct.error and IndexError: mpremote was given less than it asked for.
         if isinstance(error, (TransportError, OSError, IndexError, ValueError, struct.error)):
-            raise ConnectionLost(f"lost the console: {_last_line(str(error)) or 'no answer'}") from error
+            raise ConnectionLost("lost the console (cable, power or a reset)") from error
 
 
 def _last_line(text: str) -> str:

@@ -40,6 +40,7 @@ class Machine:
         self.Pin = Pin
         self.mem32 = Memory()
         self.WDT = watchdog
+        self.reset = None
 
 
 def make(pointer, complete):
