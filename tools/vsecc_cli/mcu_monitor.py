@@ -105,7 +105,7 @@ def open_source(args: argparse.Namespace) -> tuple[Source, int, bool]:
     if len(named) != 1:
         raise CommandError("name one line: PORT, --port or --follow DIR")
     try:
-        found = endpoint.parse(f"tap://{args.follow}" if args.follow else named[0])
+        found = endpoint.tap_of(args.follow) if args.follow else endpoint.parse(named[0])
     except ValueError as error:
         raise CommandError(str(error)) from error
     baud = found.baud if isinstance(found, endpoint.Line) else DEFAULT_BAUD

@@ -63,6 +63,11 @@ def parse(text: str) -> Endpoint:
     raise ValueError(f"{text}: expected {WANTED}")
 
 
+def tap_of(state_dir: str) -> Endpoint:
+    """The tap of the host service whose state folder this is."""
+    return Tap(Path(state_dir) / SOCKET)
+
+
 def parse_line(text: str) -> Line:
     """As `parse`, where only a line will do."""
     found = parse(text)
