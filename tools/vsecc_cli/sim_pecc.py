@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 from vsecc_cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from vsecc_sim.pecc.point import News
     from vsecc_sim.pecc.scenario import Scenario
     from vsecc_sim.pecc.simulator import PeccSimulator
+    from vsecc_sim.pecc.values import News
 
 _LINE_EVERY_S = 2.0  # between two lines of figures while something flows
 

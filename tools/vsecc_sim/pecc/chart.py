@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from vsecc_sim.canvas import CURVE_HEIGHT, CURVE_TOP, Canvas
-from vsecc_sim.pecc.point import ChargePoint, Sample
+from vsecc_sim.pecc.point import ChargePoint
 from vsecc_sim.pecc.states import PeccState
+from vsecc_sim.pecc.values import Sample
 
 COLOURS = {
     PeccState.STANDBY: "#e9ecef",

@@ -15,7 +15,8 @@ from vsecc_host.pep.messages import Kind
 from vsecc_host.pep.versions import PepVersion
 from vsecc_sim.pecc.faults import Fault
 from vsecc_sim.pecc.outputs import Abort, Close, Output, Ping, Send, Stall
-from vsecc_sim.pecc.point import ChargePoint, News
+from vsecc_sim.pecc.point import ChargePoint
+from vsecc_sim.pecc.values import News
 
 logger = logging.getLogger(__name__)
 

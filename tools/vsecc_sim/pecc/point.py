@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 from vsecc_host.pep import messages as m
 from vsecc_host.pep.codec import PepError, decode, fit
 from vsecc_host.pep.messages import ErrorCategory, Kind, Message, MessageType
-from vsecc_host.pep.sequence import SequenceCounter
 from vsecc_host.pep.versions import DEFAULT_VERSION, Feature, PepVersion
 from vsecc_host.power.stage import Load, PowerStage
-from vsecc_host.station.values import DcLimits, Isolation
+from vsecc_host.station.values import Isolation
+from vsecc_sim.pecc.asking import Asking
 from vsecc_sim.pecc.conduct import Conduct
 from vsecc_sim.pecc.config import PeccConfig
 from vsecc_sim.pecc.faults import ActiveFaults, Fault
 from vsecc_sim.pecc.mouth import Mouth
 from vsecc_sim.pecc.outputs import Abort, Close, Output, Ping, Stall
-from vsecc_sim.pecc.states import TABLE, Input, PeccState, Step
-from vsecc_sim.plant.pilot import unit_noise
+from vsecc_sim.pecc.requests import Gatekeeper, input_of
+from vsecc_sim.pecc.states import TABLE, Input, PeccState
+from vsecc_sim.pecc.status import Instruments
+from vsecc_sim.pecc.values import News, Sample
 
 FLOOD_PERIOD_S = 0.01
 WELDED_S = 3.0  # contactors that were told to open
@@ -30,29 +32,6 @@ SAMPLES_KEPT = 100_000
 NEWS_KEPT = 10_000
 NONSENSE_TERMINAL = "x99"
 _HANDSHAKE_FAULTS = ("refused", "slow-handshake", "wrong-subprotocol", "no-subprotocol")
-
-
-class Sample(NamedTuple):
-    """The outlet at one moment, for charts."""
-
-    at: float
-    state: PeccState
-    voltage_v: float
-    current_a: float
-    target_v: float
-    target_a: float
-    closed: bool
-    linked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """Something a person watching wants to read."""
-
-    at: float
-    what: str  # "link", "state", "output", "fault", "event", "conduct"
-    text: str
-    state: PeccState | None = None  # entered
 
 
 class ChargePoint:
@@ -72,11 +51,10 @@ class ChargePoint:
         self.answers: deque[Message] = deque(maxlen=100)  # of the SECC, to our requests
         self.samples: deque[Sample] = deque(maxlen=SAMPLES_KEPT)
         self.told: dict[str, Any] = {}  # what the SECC told in infos
+        self._instruments = Instruments(self.stage, self.config.manners, self.faults, number)
+        self._gate = Gatekeeper(self.config, self.stage, self.faults)
         self._mouth = Mouth(self.faults, self._said)
-        self._numbers = SequenceCounter()
-        self._asked: Message | None = None
-        self._asked_until: float | None = None
-        self._wanted: deque[tuple[Kind, Mapping[str, Any]]] = deque()
+        self._asking = Asking(self.config.manners.request_timeout_s)
         self._status_at: float | None = None
         self._ping_at: float | None = None
         self._flood_at: float | None = None
@@ -84,7 +62,6 @@ class ChargePoint:
         self._silent = False
         self._left_at = 0.0
         self._welded = False
-        self._was_valid = False
         self._target = (0.0, 0.0)
         self._outputs: list[Output] = []
         self._news: deque[News] = deque(maxlen=NEWS_KEPT)
@@ -102,8 +79,7 @@ class ChargePoint:
         """A SECC is connected: the first status goes out at once."""
         self.linked, self.version = True, version
         self._alive(now)
-        self._numbers = SequenceCounter()
-        self._asked = self._asked_until = None
+        self._asking = Asking(self.config.manners.request_timeout_s)
         self._status_at = now
         self._ping_at = now + self.config.manners.ping_period_s if self.config.manners.ping_period_s else None
         self.conduct.connected(version, now)
@@ -117,8 +93,6 @@ class ChargePoint:
         self.linked = False
         self._mouth.clear()
         self._outputs.clear()
-        self._asked = self._asked_until = None
-        self._wanted.clear()
         self._status_at = self._ping_at = None
         self.conduct.disconnected(now)
         self._tell(now, "link", f"SECC gone{': ' if reason else ''}{reason}")
@@ -159,7 +133,7 @@ class ChargePoint:
 
     def request(self, kind: Kind, payload: Mapping[str, Any], now: float) -> None:
         """A request of our own; it waits its turn behind an unanswered one."""
-        self._wanted.append((kind, payload))
+        self._asking.ask(kind, payload)
         self._ask(now)
 
     def receive(self, data: str | bytes, now: float) -> None:
@@ -195,7 +169,7 @@ class ChargePoint:
             self._status_at,
             self._ping_at,
             self._flood_at,
-            self._asked_until,
+            self._asking.next_deadline(),
         ]
         if self.linked and not self._silent:
             times.append(self._alive_at + self.config.manners.silence_s)
@@ -246,89 +220,18 @@ class ChargePoint:
         return decode(data, self.version, "pecc")
 
     def _serve(self, request: Message, busy: bool, now: float) -> None:
-        refusal = self._forced(request) or self._busy_refusal(busy)
-        seen = _input_of(request)
-        step = TABLE[self.state, seen]
-        refusal = refusal or self._refusal(request, step)
+        seen = input_of(request)
+        refusal = self._gate.refusal(request, self.state, busy=busy, supervised=self.supervised)
         if refusal is not None:
             category, details = refusal
             number = request.sequence_number or 0
             answer = m.error(request.kind, number, category, details)  # type: ignore[arg-type]
         else:
-            payload = self._configuration() if seen is Input.CONFIGURATION else {}
+            payload = self._gate.configuration() if seen is Input.CONFIGURATION else {}
             answer = fit(m.response(request, payload), self.version, integers=self.integers)
         self._mouth.reply(answer, now, self.config.manners.reply_delay_s)
         if refusal is None:
             self._take(seen, request, now)
-
-    def _forced(self, request: Message) -> tuple[str, str] | None:
-        """Refusals by fault; `valueError` is not a value of our enumeration."""
-        if "value-error" in self.faults and request.kind == Kind.TARGET_VALUES:
-            return "valueError", "as injected"
-        for category in ErrorCategory:
-            if f"reply-{category.value}" in self.faults:
-                return category.value, "as injected"
-        return None
-
-    def _busy_refusal(self, busy: bool) -> tuple[str, str] | None:
-        if busy and self.config.manners.strict_pending:
-            return ErrorCategory.GENERIC, "the request before is not answered yet"
-        return None
-
-    def _refusal(self, request: Message, step: Step) -> tuple[str, str] | None:
-        """Why a well-formed request cannot be carried out (PEP-WS, chapter on errors)."""
-        if step.error is not None:
-            return None if self._lenient(request) else (step.error, step.details)
-        if step.action == "close" and not self.supervised:
-            return ErrorCategory.INTERNAL, "the supervision input is open"
-        if request.kind == Kind.TARGET_VALUES:
-            return self._target_refusal(request.payload)
-        return None
-
-    def _lenient(self, request: Message) -> bool:
-        """What this PECC accepts by option although nothing can follow from it."""
-        if self.state is PeccState.TRANSITION:
-            return not self.config.manners.transition_refuses and _input_of(request) is not Input.CLOSE
-        checking = request.kind == Kind.CABLE_CHECK and self.state is PeccState.STANDBY
-        return checking and self.config.manners.accept_open_cable_check
-
-    def _target_refusal(self, payload: Mapping[str, Any]) -> tuple[str, str] | None:
-        voltage_v, limits = payload["targetVoltage"], self._limits()
-        if voltage_v > limits.max_voltage_v:
-            return ErrorCategory.VALUE, f"{voltage_v} V is above {limits.max_voltage_v:g} V"
-        if 0 < voltage_v < limits.min_voltage_v:
-            return ErrorCategory.VALUE, f"{voltage_v} V is below {limits.min_voltage_v:g} V"
-        return None
-
-    def _limits(self) -> DcLimits:
-        limits = self.stage.present_limits()
-        if "voltage-limit" in self.faults:
-            limits = replace(limits, max_voltage_v=self.faults.value("voltage-limit"))
-        return limits
-
-    def _configuration(self) -> dict[str, Any]:
-        limits, manners, power = self._limits(), self.config.manners, self.config.discharge
-        payload: dict[str, Any] = {
-            "firmwareVersion": manners.firmware_version,
-            "manufacturer": manners.manufacturer,
-            "limitVoltageMin": limits.min_voltage_v,
-            "limitVoltageMax": limits.max_voltage_v,
-            "limitCurrentMin": limits.min_current_a,
-            "limitCurrentMax": limits.max_current_a,
-            "limitPowerMax": limits.max_power_w,
-            "floatValues": manners.float_values,
-        }
-        if power is not None:
-            payload |= {
-                "limitPowerMin": 0.0,
-                "limitDischargeCurrentMin": power.min_current_a,
-                "limitDischargeCurrentMax": power.max_current_a,
-                "limitDischargePowerMin": power.min_power_w,
-                "limitDischargePowerMax": power.max_power_w,
-            }
-        if "configuration-bad" in self.faults:
-            del payload["limitVoltageMax"]
-        return payload
 
     # --- the state machine ---------------------------------------------------------------------------------
 
@@ -356,7 +259,7 @@ class ChargePoint:
         self.stage.want_contactors(True, now)
 
     def _check(self, payload: Mapping[str, Any], now: float) -> None:
-        limits = self._limits()
+        limits = self._gate.limits()
         self.stage.begin_check(min(payload.get("voltage", DEFAULT_TEST_V), limits.max_voltage_v))
 
     def _aim(self, payload: Mapping[str, Any], now: float) -> None:
@@ -392,7 +295,7 @@ class ChargePoint:
         stage = self.stage
         was_closed = stage.closed
         measured = stage.advance(now)
-        self._was_valid |= measured is Isolation.VALID
+        self._instruments.was_valid |= measured is Isolation.VALID
         if was_closed != stage.closed:
             self._tell(now, "output", f"contactors {'closed' if stage.closed else 'open'}")
             self._hurry_status(now)
@@ -478,38 +381,8 @@ class ChargePoint:
         self._mouth.status(self._status(now), now)
 
     def _status(self, now: float) -> Message:
-        stage = self.stage
-        surplus = self.faults.value("too-much") if "too-much" in self.faults else 1.0
-        payload = {
-            "measuredVoltage": self._measured(stage.voltage_v, self.config.manners.noise_v, now, 0) * surplus,
-            "measuredCurrent": self._measured(stage.current_a, self.config.manners.noise_a, now, 1) * surplus,
-            "drivenVoltage": round(stage.drive_v, 2),
-            "drivenCurrent": round(min(stage.drive_a, stage.current_a), 2),
-            "temperature": round(stage.temperature_c, 1),
-            "contactorsStatus": m.ContactorsStatus.CLOSED if stage.closed else m.ContactorsStatus.OPEN,
-            "isolationStatus": self._isolation(),
-            "operationalStatus": self._operational(),
-        }
+        payload = self._instruments.status(self.state, now)
         return fit(m.info(Kind.STATUS, payload), self.version, integers=self.integers)
-
-    def _measured(self, value: float, noise: float, now: float, channel: int) -> float:
-        """With ripple; nothing where nothing is."""
-        if value < noise * 3:
-            return round(max(0.0, value), 2)
-        seed = self.config.manners.seed * 31 + self.number * 7 + channel
-        return round(max(0.0, value + noise * unit_noise(seed, int(now * 1000))), 2)
-
-    def _isolation(self) -> str:
-        if "no-imd" in self.faults:
-            return m.IsolationStatus.NO_IMD
-        if "stale-valid" in self.faults and self._was_valid:
-            return m.IsolationStatus.VALID
-        return self.stage.isolation.value
-
-    def _operational(self) -> str:
-        refusing = self.state is PeccState.TRANSITION and self.config.manners.transition_refuses
-        broken = refusing or self.state is PeccState.INOPERATIVE
-        return m.OperationalStatus.INOPERATIVE if broken else m.OperationalStatus.OPERATIVE
 
     def _event(self, text: str, now: float) -> None:
         self._tell(now, "event", text)
@@ -537,26 +410,22 @@ class ChargePoint:
     # --- the other direction -------------------------------------------------------------------------------
 
     def _ask(self, now: float) -> None:
-        if self._asked is not None or not self._wanted or not self.linked:
-            return
-        kind, payload = self._wanted.popleft()
-        self._asked = m.request(kind, self._numbers.next(), payload)
-        self._asked_until = now + self.config.manners.request_timeout_s
-        self._mouth.say(self._asked, now)
-        self.tick(now)
+        asked = self._asking.next(now) if self.linked else None
+        if asked is not None:
+            self._mouth.say(asked, now)
+            self.tick(now)
 
     def _answered(self, message: Message, now: float) -> None:
-        if self._asked is None or message.sequence_number != self._asked.sequence_number:
-            return
-        self.answers.append(message)
-        self._tell(now, "event", f"{message.type.value} to {self._asked.kind}: {dict(message.payload)}")
-        self._asked = self._asked_until = None
-        self._ask(now)
+        asked = self._asking.answered(message)
+        if asked is not None:
+            self.answers.append(message)
+            self._tell(now, "event", f"{message.type.value} to {asked.kind}: {dict(message.payload)}")
+            self._ask(now)
 
     def _watch_request(self, now: float) -> None:
-        if self._asked is not None and self._asked_until is not None and now >= self._asked_until:
-            self._tell(now, "event", f"no answer to {self._asked.kind}")
-            self._asked = self._asked_until = None
+        asked = self._asking.expired(now)
+        if asked is not None:
+            self._tell(now, "event", f"no answer to {asked.kind}")
             self._ask(now)
 
     def _alive(self, now: float) -> None:
@@ -595,29 +464,9 @@ class ChargePoint:
 
     def _ask_twice(self, now: float) -> None:
         for _ in range(2):
-            self._mouth.say(m.request(Kind.GET_INPUT, self._numbers.next(), {"inputIdentifiers": []}), now)
+            self._mouth.say(m.request(Kind.GET_INPUT, self._asking.number(), {"inputIdentifiers": []}), now)
 
 
-def _input_of(request: Message) -> Input:
-    if request.kind == Kind.TARGET_VALUES:
-        return _TARGETS[request.payload["chargingState"]]
-    if request.kind == Kind.CONTACTORS_STATUS:
-        closed = request.payload["contactorsStatus"] == m.ContactorsStatus.CLOSED
-        return Input.CLOSE if closed else Input.OPEN
-    return _REQUESTS[request.kind]
-
-
-_REQUESTS: dict[str, Input] = {
-    Kind.CONFIGURATION: Input.CONFIGURATION,
-    Kind.CABLE_CHECK: Input.CHECK,
-    Kind.RESET: Input.RESET,
-}
-_TARGETS: dict[str, Input] = {
-    m.ChargingState.STANDBY: Input.TO_STANDBY,
-    m.ChargingState.PRE_CHARGE: Input.TO_PRE_CHARGE,
-    m.ChargingState.CHARGE: Input.TO_CHARGE,
-    m.ChargingState.POST_CHARGE: Input.TO_POST_CHARGE,
-}
 _ACTIONS: dict[str, Callable[[ChargePoint, Mapping[str, Any], float], None]] = {
     "close": ChargePoint._close,
     "check": ChargePoint._check,

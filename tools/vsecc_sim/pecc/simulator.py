@@ -10,10 +10,11 @@ from vsecc_host.power.stage import Load
 from vsecc_sim.pecc.faults import Fault
 from vsecc_sim.pecc.link import OnNews, PointLink
 from vsecc_sim.pecc.loads import build_load
-from vsecc_sim.pecc.point import ChargePoint, News
+from vsecc_sim.pecc.point import ChargePoint
 from vsecc_sim.pecc.report import report_of
 from vsecc_sim.pecc.scenario import Scenario, ScenarioStep
 from vsecc_sim.pecc.service import PeccServer
+from vsecc_sim.pecc.values import News
 
 
 class PeccSimulator:
