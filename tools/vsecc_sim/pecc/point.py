@@ -110,6 +110,8 @@ class ChargePoint:
 
     def supervise(self, permitted: bool, now: float) -> None:
         """The hard-wired CP/PP supervision input."""
+        if permitted is not self.supervision:
+            self.conduct.supervised(permitted, now)  # as wired: of a fault in here the SECC cannot know
         self.supervision = permitted
         self._apply_supervision(now)
 
@@ -331,7 +333,6 @@ class ChargePoint:
     def _apply_supervision(self, now: float) -> None:
         if self.stage.supervised == self.supervised:
             return
-        self.conduct.supervised(self.supervised, now)
         if self.stage.supervise(self.supervised, now):
             self._feed(Input.SUPERVISION_LOST, now)
             self._hurry_status(now)

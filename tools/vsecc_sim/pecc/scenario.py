@@ -36,7 +36,7 @@ class ScenarioError(ValueError):
 class LoadData:
     """What hangs at the outlet where no simulated car is wired to it."""
 
-    kind: str = "ideal"
+    kind: str = "ideal"  # or resistor, battery
     resistance_ohm: float = 10.0  # resistor
     profile: str = "default"  # battery: of which car
     soc_percent: float = 30.0

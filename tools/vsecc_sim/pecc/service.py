@@ -137,9 +137,9 @@ class PeccServer:
             return
         name: Any = connection.subprotocol
         version = version_of_subprotocol(name)
-        if version is None and connection.request is not None:  # none chosen: what was offered first
+        if version is None and connection.request is not None:  # none chosen: the oldest offered fits all
             offers = [version_of_subprotocol(offer) for offer in _offered(connection.request)]
-            version = next((offer for offer in offers if offer is not None), DEFAULT_VERSION)
+            version = min((offer for offer in offers if offer is not None), default=DEFAULT_VERSION)
         await link.serve(connection, version or DEFAULT_VERSION)
 
 

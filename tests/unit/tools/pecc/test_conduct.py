@@ -312,3 +312,12 @@ def test_findings_are_bounded_and_counted():
         rig.send("x")
     assert len(rig.point.conduct.findings) == 1000
     assert rig.point.conduct.counts["valid-message"] == 3000
+
+
+def test_a_fault_of_our_own_input_is_not_the_fault_of_the_secc():
+    rig = Rig().connect()
+    rig.plug()
+    rig.fault("supervision-denied")
+    rig.wait(1.0)
+    assert rig.ask("contactorsStatus", contactorsStatus="closed")["payload"]["errorCategory"] == "internal"
+    assert rig.broken() == []
