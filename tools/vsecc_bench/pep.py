@@ -185,8 +185,8 @@ async def _with_host(
     for car, result, point in zip(cars, results, points, strict=True):
         figures.answers_ms += result.answers.get("CurrentDemandRes", [])
         figures.targets_ms += delays_ms(car.asked_at, point.targets_at)
-    broken = sum(not point.conduct.verdict() for point in points)
-    figures.note = f"{broken} charge points saw broken rules" if broken else ""
+    broken = {rule for point in points for rule in point.conduct.counts}
+    figures.note = f"the PECC noted {', '.join(sorted(broken))}" if broken else ""
     return figures
 
 

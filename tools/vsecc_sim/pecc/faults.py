@@ -76,7 +76,7 @@ FAULTS: dict[str, FaultKind] = {
     "two-requests": FaultKind(_Q, "two requests at once", once=True),
     "tcp-reset": FaultKind(_L, "the connection is reset", once=True),
     "closed": FaultKind(_L, "the connection is closed in good order", once=True),
-    "half-open": FaultKind(_L, "neither reads nor writes any more; TCP stays open"),
+    "half-open": FaultKind(_L, "neither reads nor writes any more, TCP stays open; healed by a reset"),
     "refused": FaultKind(_L, "connection reset, new ones refused (HTTP 503) until healed"),
     "slow-handshake": FaultKind(_L, "connection reset, new handshakes take `value` s", value=8.0),
     "wrong-subprotocol": FaultKind(

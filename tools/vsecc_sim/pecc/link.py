@@ -14,7 +14,7 @@ from websockets.frames import Frame, Opcode
 from vsecc_host.pep.messages import Kind
 from vsecc_host.pep.versions import PepVersion
 from vsecc_sim.pecc.faults import Fault
-from vsecc_sim.pecc.outputs import Abort, Close, Output, Ping, Send, Stall
+from vsecc_sim.pecc.outputs import Abort, Close, Output, Ping, Send
 from vsecc_sim.pecc.point import ChargePoint
 from vsecc_sim.pecc.values import News
 
@@ -135,7 +135,7 @@ class PointLink:
                 elif isinstance(output, Abort):
                     connection.transport.abort()
                 else:
-                    self._stall(connection, output)
+                    connection.transport.pause_reading()
         except ConnectionClosed:
             pass  # the reader tells
 
@@ -143,13 +143,6 @@ class PointLink:
         if not pong.cancelled() and pong.exception() is None:
             self.point.pong(self._loop.time())
             self.follow()
-
-    @staticmethod
-    def _stall(connection: PepConnection, output: Stall) -> None:
-        if output.stalled:
-            connection.transport.pause_reading()
-        else:
-            connection.transport.resume_reading()
 
     # --- time --------------------------------------------------------------------------------------------
 

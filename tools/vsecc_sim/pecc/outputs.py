@@ -29,9 +29,7 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """Stop, or go on, reading from the socket."""
-
-    stalled: bool
+    """Stop reading from the socket."""
 
 
 Output = Send | Ping | Abort | Close | Stall

@@ -122,7 +122,7 @@ class ChargePoint:
         if fault.active:
             self._happen(fault.name, now)
         elif fault.name == "half-open":
-            self._outputs.append(Stall(False))
+            self._outputs.append(Abort())  # what piled up meanwhile is no conduct to judge
         self._apply_faults(fault, now)
         self._apply_supervision(now)
         self.stage.hurry(now)
@@ -488,7 +488,7 @@ _HAPPENINGS: dict[str, Callable[[ChargePoint, float], None]] = {
     "malformed-request": lambda point, now: point._mouth.raw('{"type":"request","kind":"getInput",', now),
     "two-requests": ChargePoint._ask_twice,
     "closed": lambda point, now: point._outputs.append(Close()),
-    "half-open": lambda point, now: point._outputs.append(Stall(True)),
+    "half-open": lambda point, now: point._outputs.append(Stall()),
     "huge-frame": lambda point, now: point._mouth.huge(now),
     "deep-json": lambda point, now: point._mouth.deep(now),
 }

@@ -449,13 +449,13 @@ def test_faults_of_the_line(rig):
     rig.fault("closed")
     assert rig.others[-1] == Close()
     rig.fault("half-open")
-    assert rig.others[-1] == Stall(True)
+    assert rig.others[-1] == Stall()
     rig.frames.clear()
     rig.ask("reset")
     rig.wait(2.0)
     assert rig.frames == []
     rig.fault("half-open", active=False)
-    assert rig.others[-1] == Stall(False)
+    assert rig.others[-1] == Abort()
     rig.fault("huge-frame")
     rig.wait(0.01)
     assert max(len(frame) for _, frame in rig.frames) > 10_000_000

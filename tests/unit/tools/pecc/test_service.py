@@ -185,8 +185,10 @@ def test_half_open_is_silence_and_heals():
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(_next_after_pause(link), 3.0)
         pecc.inject(1, Fault("half-open", active=False))
-        assert (await ask(link, "configuration"))["type"] == "response"
-        await link.close()
+        with pytest.raises(ConnectionClosed):
+            await until_closed(link)
+        async with client(pecc) as other:
+            assert (await ask(other, "configuration"))["type"] == "response"
 
     play(story)
 
