@@ -6,10 +6,13 @@ import re
 import pytest
 
 from mcu import safety
+from vsecc_link import messages
+from vsecc_sim.mcu.board import Board
 from vsecc_sim.mcu.campaign import __main__ as command
 from vsecc_sim.mcu.campaign import case as cases
 from vsecc_sim.mcu.campaign import report
 from vsecc_sim.mcu.campaign.case import CaseError
+from vsecc_sim.mcu.campaign.oracle import Oracle
 from vsecc_sim.mcu.campaign.run import run_case
 from vsecc_sim.mcu.campaign.timeline import timeline
 
@@ -84,6 +87,24 @@ def test_the_observer_sees_an_output_nobody_asked_for(monkeypatch):
         run_case(BY_ID["cp-c-to-b"])
     result = run_case(BY_ID["cp-bcb-toggle"])
     assert "S7: pilot1.duty 51: nobody asked" in result.verdicts[-1].detail
+
+
+def test_the_observer_knows_which_outputs_were_asked_for():
+    board = Board()
+    observer = Oracle(board)
+    observer.ask((messages.SET_LOCK, 1, True))
+    observer.ask((messages.SET_OUTPUTS, 3, 1))
+    for name, value in (("lock1.drive", 1), ("lock1.drive", 0), ("outputs", 1), ("led1", 2)):
+        board.trace.add(5, name, value)
+    assert observer.violations == []
+    for name, value in (("lock1.drive", -1), ("lock2.drive", 1), ("outputs", 2), ("relay3.drive", True)):
+        board.trace.add(6, name, value)
+    assert [text for _, _, text in observer.violations] == [
+        "lock1.drive -1: nobody asked",
+        "lock2.drive 1: nobody asked",
+        "outputs 2: nobody asked",
+        "relay 3 driven",
+    ]
 
 
 def test_timeline_shows_lanes_events_and_the_step():

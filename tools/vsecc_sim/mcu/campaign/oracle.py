@@ -28,7 +28,7 @@ class Oracle:
         self.violations: list[tuple[int, str, str]] = []
         self.hosts: list[CampaignHost] = []
         self.asked_duties: set[int] = {0, 1000}
-        self.asked: dict[str, set[object]] = {"outputs": {0}, "lock1": {False}, "lock2": {False}}
+        self.asked: dict[str, set[object]] = {"outputs": {0}, "lock1.drive": {0}, "lock2.drive": {0}}
         self.is_stalled = False  # the chip itself is faulty: S4's bound stands in for S2's and S3's
         self.checks = 0
         self._board = board
@@ -43,7 +43,7 @@ class Oracle:
         elif message[0] == messages.SET_OUTPUTS:
             self.asked["outputs"].add(int(str(message[1])) & int(str(message[2])))
         elif message[0] == messages.SET_LOCK:
-            self.asked[f"lock{message[1]}"].add(message[2])
+            self.asked[f"lock{message[1]}.drive"].add(1 if message[2] else -1)
 
     def has_energy(self, port: int) -> bool:
         """The car itself, whatever the program believes."""
