@@ -14,6 +14,7 @@ from vsecc_host.station.events import (
     CableCheckRequested,
     ChargeRenegotiationRequested,
     LimitChanged,
+    RenegotiationRequested,
     StationEvent,
     StopRequested,
     V2gSessionEnded,
@@ -45,7 +46,9 @@ def play(story: Story, settings: Mapping[tuple[str, str], Value] | None = None) 
     return virtual_time.run(scene())
 
 
-def plug(station: SimulatedStation, *, renegotiation: str = "full") -> EvSimulator:
+def plug(
+    station: SimulatedStation, *, renegotiation: str = "full", target_soc_percent: float = 80.0
+) -> EvSimulator:
     """A -2 car with a small battery."""
     profile = load_profile("iso2")
     profile = replace(profile, checks=replace(profile.checks, renegotiation=renegotiation))
@@ -57,7 +60,7 @@ def plug(station: SimulatedStation, *, renegotiation: str = "full") -> EvSimulat
         bus=outlet.bus,
         battery=Battery.of_profile(profile, 20.0, capacity_wh=CAPACITY_WH),
         pilot=outlet.pilot,
-        target_soc_percent=80.0,
+        target_soc_percent=target_soc_percent,
         seed=1,
     )
     outlet.plug(car)
@@ -145,20 +148,55 @@ def test_a_car_renegotiates(habit: str, cable_checks: int) -> None:
     play(story)
 
 
-def test_a_limit_that_changes_much_makes_the_station_ask_for_renegotiation() -> None:
+def limit(station: SimulatedStation, max_power_w: float) -> None:
+    """The back end's word."""
+    told = LimitChanged(
+        at=asyncio.get_running_loop().time(), evse_id=EVSE, owner="csms", max_power_w=max_power_w
+    )
+    station.app.publish(told, station.app.trace.new_cause())
+
+
+@pytest.mark.parametrize(("before_w", "after_w"), [(90_000.0, 9_000.0), (9_000.0, 30_000.0)])
+def test_a_limit_that_falls_or_rises_much_makes_the_station_ask_for_renegotiation(
+    before_w: float, after_w: float
+) -> None:
     async def story(station: SimulatedStation, heard: list[Any]) -> None:
-        plug(station)
+        # GIVEN a car that takes all it was told it may
+        limit(station, before_w)
+        plug(station, target_soc_percent=40.0)
         await charging(station)
-        cut = LimitChanged(
-            at=asyncio.get_running_loop().time(), evse_id=EVSE, owner="csms", max_power_w=9_000.0
-        )
-        station.app.publish(cut, station.app.trace.new_cause())
+        await asyncio.sleep(3.0)
+        # WHEN the back end changes its mind
+        limit(station, after_w)
         await virtual_time.settle(lambda: bool(those(heard, ChargeRenegotiationRequested)), within_s=20.0)
-        await station.session_over(EVSE)
+        # THEN the car has a new schedule and takes what it allows
+        await charging(station)
+        most_w = 0.0
+        while not station.outlet(EVSE).result:
+            power = station.view(EVSE).power
+            most_w = max(most_w, power.voltage_v * power.current_a)
+            await asyncio.sleep(0.5)
+        assert 0.9 * after_w < most_w <= after_w * 1.02
         assert clean(station)
         assert len(those(heard, ChargeRenegotiationRequested)) == 1
 
-    play(story, {("ChargingCommunicationCtrlr", "RenegotiateAbove"): 30.0})
+    play(story)
+
+
+def test_without_the_setting_only_a_person_makes_the_station_ask() -> None:
+    async def story(station: SimulatedStation, heard: list[Any]) -> None:
+        plug(station, target_soc_percent=30.0)
+        await charging(station)
+        limit(station, 9_000.0)
+        await asyncio.sleep(30.0)
+        assert not those(heard, ChargeRenegotiationRequested)
+        wish = RenegotiationRequested(at=asyncio.get_running_loop().time(), evse_id=EVSE, who="test")
+        station.app.publish(wish, station.app.trace.new_cause())
+        await virtual_time.settle(lambda: bool(those(heard, ChargeRenegotiationRequested)), within_s=10.0)
+        await station.session_over(EVSE)
+        assert clean(station)
+
+    play(story, {("ChargingCommunicationCtrlr", "RenegotiateAbove"): 0.0})
 
 
 def test_a_stop_from_the_station_ends_in_good_order() -> None:
