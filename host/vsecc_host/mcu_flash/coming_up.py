@@ -8,18 +8,19 @@ import re
 import time
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import serial
 
 from vsecc_host.mcu_flash.console import device_path
 from vsecc_host.mcu_flash.errors import FlashError
+from vsecc_host.transport import baud_of
 from vsecc_link import messages
 from vsecc_link.link import FOREIGN, HOST, MESSAGE, UP, Link, host_hello
 from vsecc_link.ticks import MASK
 
 # Three attempts of a program that hangs, 8 s each, then the other slot; and some seconds to spare.
 COME_UP_TIMEOUT_S = 40.0
-BAUD = 921_600
 _LINE = re.compile(rb"vsecc (\S+) slot ([ab]) image ([0-9a-f]{64})\r?\n")
 _REPORT_WAIT_S = 0.3
 
@@ -69,12 +70,12 @@ def ask(link: str, timeout_s: float = COME_UP_TIMEOUT_S, *, reset: bool = False)
 
     FlashError when nobody answers or another host has the line.
     """
-    url = device_path(link)
+    url, baud = device_path(link), baud_of(urlsplit(link))
     deadline = time.monotonic() + timeout_s
     reason = "no answer"
     while time.monotonic() < deadline:
         try:
-            with serial.serial_for_url(url, baudrate=BAUD, exclusive=True, timeout=0.01) as stream:
+            with serial.serial_for_url(url, baudrate=baud, exclusive=True, timeout=0.01) as stream:
                 found = _talk(stream, deadline, reset)
                 if found:
                     return found

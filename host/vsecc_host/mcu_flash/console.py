@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import io
 import os
@@ -166,6 +167,11 @@ class Console(SerialTransport):  # type: ignore[misc]
         with _translated():
             return self.eval(expression)
 
+    def answer(self, program: str) -> Any:
+        """The value that the program prints."""
+        with _translated():
+            return ast.literal_eval(bytes(self.exec(program)).decode().strip())
+
     def exec_raw_no_follow(self, command: str | bytes) -> None:
         """As in mpremote; the watchdog is fed first."""
         self.operations += 1
@@ -212,6 +218,8 @@ class _translated:
             raise FlashError(_last_line(error.error_output)) from error
         if isinstance(error, TransportError) and "raw repl" in str(error):
             raise ConnectionLost("no MicroPython answers at the console") from error
+        if isinstance(error, (SyntaxError, UnicodeError)):
+            raise ConnectionLost("the console answers nonsense: is another program on it?") from error
         # struct.error and IndexError: mpremote was given less than it asked for.
         if isinstance(error, (TransportError, OSError, IndexError, ValueError, struct.error)):
             raise ConnectionLost("lost the console (cable, power or a reset)") from error

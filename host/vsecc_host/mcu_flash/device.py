@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from typing import Any
 
@@ -125,7 +124,7 @@ def read_identity(console: Console) -> Identity:
 def read_state(console: Console) -> DeviceState:
     """Reads it all; takes a second or two on a chip, for the hashes."""
     identity = read_identity(console)
-    found: Any = ast.literal_eval(console.run(_STATE).strip())
+    found: Any = console.answer(_STATE)
     text, marks, root, running, block_bytes, free_blocks, heap_free, heap_used, report, cause = found
     pointer = (text or "").strip()
     valid = pointer[:1] in SLOTS and pointer[:1] and pointer[1:] in ("", "?")

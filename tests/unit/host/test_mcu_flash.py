@@ -1,0 +1,123 @@
+"""What a flash would do, as values: plans, digests, and what does not fit."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from mcu import image as on_device
+from vsecc_host.mcu_flash.console import device_path
+from vsecc_host.mcu_flash.device import DeviceState, Identity, Slot
+from vsecc_host.mcu_flash.errors import FlashError
+from vsecc_host.mcu_flash.flasher import is_running, make_plan
+from vsecc_host.mcu_flash.image_set import ImageSet, folders, plan
+
+FILES = {"mcu/main.mpy": b"one", "mcu/hal/pico.mpy": b"two" * 500, "vsecc_link/link.mpy": b"three"}
+IMAGE = ImageSet("1.0", "armv6m", FILES, {"boot.py": b"boot"})
+
+
+def slot(letter: str, image: ImageSet | None, recorded: str | None = None) -> Slot:
+    digest = image.digest().hex() if image else hashlib.sha256().hexdigest()
+    return Slot(letter, image.hashes() if image else {}, recorded, digest)
+
+
+def state(
+    pointer: str | None,
+    a: Slot,
+    b: Slot,
+    *,
+    on_trial: bool = False,
+    running: str | None = None,
+    free: int = 300,
+) -> DeviceState:
+    return DeviceState(
+        identity=Identity("micropython", (1, 28, 0), "Raspberry Pi Pico with RP2040", (6, 3, "armv6m")),
+        pointer=pointer,
+        on_trial=on_trial,
+        running=running,
+        slots={"a": a, "b": b},
+        root={"boot.py": hashlib.sha256(b"boot").digest()},
+        block_bytes=4096,
+        free_blocks=free,
+        heap_free=100_000,
+        heap_used=50_000,
+        crash=None,
+        reset_cause=0,
+    )
+
+
+def full(letter: str, image: ImageSet = IMAGE) -> Slot:
+    return slot(letter, image, image.digest().hex())
+
+
+def test_s8_digest_is_the_one_the_device_computes(tmp_path: Path) -> None:
+    for name, content in FILES.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    found = [
+        entry
+        for package in ("mcu", "vsecc_link")
+        for entry in on_device.files_of(f"{tmp_path}/{package}", package)
+    ]
+    assert on_device.digest(found) == IMAGE.digest()
+
+
+def test_plan_keeps_what_is_there_copies_what_the_other_slot_has_and_sends_the_rest() -> None:
+    hashes = IMAGE.hashes()
+    target = {"mcu/main.mpy": hashes["mcu/main.mpy"], "old.mpy": b"x", "vsecc_link/link.mpy": b"wrong"}
+    base = {"elsewhere/pico.mpy": hashes["mcu/hal/pico.mpy"]}
+    steps = plan(IMAGE, target, base, "/a")
+    assert steps.keep == ("mcu/main.mpy",) and steps.send == ("vsecc_link/link.mpy",)
+    assert steps.copy == (("/a/elsewhere/pico.mpy", "mcu/hal/pico.mpy"),)
+    assert steps.remove == ("old.mpy", "vsecc_link/link.mpy") and not steps.is_empty
+    assert plan(IMAGE, hashes, {}, "/a").is_empty
+    assert folders(tuple(FILES)) == ["mcu", "mcu/hal", "vsecc_link"]
+
+
+def test_the_slot_that_runs_is_never_the_target() -> None:
+    other = ImageSet("2.0", "armv6m", {**FILES, "mcu/new.mpy": b"4"})
+    cases = (
+        (state(None, slot("a", None), slot("b", None)), None, "a"),
+        (state("a", full("a"), slot("b", None)), "a", "b"),
+        (state("b", full("a"), full("b")), "b", "a"),
+        (state("b", full("a"), full("b"), on_trial=True), "a", "b"),
+        (state("b", slot("a", IMAGE, "half"), full("b"), on_trial=True), "b", "a"),
+        (state(None, full("a"), slot("b", None), running="a"), "a", "b"),
+    )
+    for device, base, target in cases:
+        found = make_plan(device, other)
+        assert (found.base, found.target) == (base, target), device
+
+
+def test_a_slot_whose_files_are_not_the_recorded_ones_is_not_complete() -> None:
+    assert full("a").complete
+    assert not slot("a", IMAGE, None).complete and not slot("a", IMAGE, "00").complete
+    assert not slot("a", None, hashlib.sha256().hexdigest()).complete
+
+
+def test_only_a_settled_whole_image_counts_as_running() -> None:
+    empty = slot("b", None)
+    assert is_running(state("a", full("a"), empty, running="a"), IMAGE)
+    assert not is_running(state("a", full("a"), empty, on_trial=True), IMAGE)
+    assert not is_running(state("a", slot("a", IMAGE, None), empty), IMAGE)
+    assert not is_running(state("a", full("a"), full("b"), running="b"), IMAGE)
+    newer_boot = ImageSet("1.0", "armv6m", FILES, {"boot.py": b"another"})
+    assert not is_running(state("a", full("a"), empty), newer_boot)
+
+
+def test_too_little_flash_and_the_wrong_chip_are_refused() -> None:
+    with pytest.raises(FlashError, match="too little flash"):
+        make_plan(state("a", full("a"), slot("b", None), free=8), IMAGE)
+    with pytest.raises(FlashError, match="the image is for armv7emsp"):
+        make_plan(state("a", full("a"), slot("b", None)), ImageSet("1.0", "armv7emsp", FILES))
+
+
+def test_ports_are_devices_or_urls() -> None:
+    assert device_path("/dev/null") == "/dev/null"
+    assert device_path("serial:///dev/null?baud=115200") == "/dev/null"
+    assert device_path("tcp://127.0.0.1:5") == "socket://127.0.0.1:5"
+    for port in ("http://x", "tcp://x", "iface://eth0"):
+        with pytest.raises(FlashError, match="expected"):
+            device_path(port)
