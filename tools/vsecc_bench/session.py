@@ -70,7 +70,8 @@ def run(args: argparse.Namespace) -> int:
     table = [asyncio.run(_two_cars(args.profile, args.seconds, progress)).row()]
     whole, note = ([], "") if args.no_peer else _whole_sessions(args.rounds, progress)
     if args.json:
-        print(json.dumps({"bench": "session", "rows": table, "whole": whole, "note": note}))
+        ratios = session_whole.ratios(whole)
+        print(json.dumps({"bench": "session", "rows": table, "whole": whole, "ratios": ratios, "note": note}))
         return 0
     _print(table)
     if whole:

@@ -117,17 +117,25 @@ def show(rows: list[dict[str, Any]]) -> None:
 
 def verdicts(rows: list[dict[str, Any]]) -> list[str]:
     """Ours against theirs, one line per protocol that both came through."""
-    lines = []
+    return [
+        f"{protocol}: our share {found['secc_percent']:.2f} %, goal {GOAL_PERCENT:g} %: "
+        f"{'met' if found['met'] else 'missed'}; the EcoG SECC takes "
+        f"{found['peer_times']:.0f} times as long to answer"
+        for protocol, found in ratios(rows).items()
+    ]
+
+
+def ratios(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """By protocol: our share, whether it meets the goal, how many times longer the peer takes to answer."""
+    found = {}
     for protocol in ecog.PROTOCOLS:
-        ours, theirs = (
-            next((row for row in rows if (row["secc"], row["protocol"]) == (secc, protocol)), None)
-            for secc in (OURS, THEIRS)
-        )
-        if ours is None or theirs is None or ours["secc_s"] is None or theirs["secc_s"] is None:
-            continue
-        met = "met" if ours["secc_percent"] < GOAL_PERCENT else "missed"
-        lines.append(
-            f"{protocol}: our share {ours['secc_percent']:.2f} %, goal {GOAL_PERCENT:g} %: {met}; "
-            f"the EcoG SECC takes {theirs['secc_s'] / ours['secc_s']:.0f} times as long to answer"
-        )
-    return lines
+        of = {row["secc"]: row for row in rows if row["protocol"] == protocol and row["secc_s"]}
+        if OURS in of and THEIRS in of:
+            ours, theirs = of[OURS], of[THEIRS]
+            found[protocol] = {
+                "secc_percent": ours["secc_percent"],
+                "goal_percent": GOAL_PERCENT,
+                "met": ours["secc_percent"] < GOAL_PERCENT,
+                "peer_times": round(theirs["secc_s"] / ours["secc_s"], 1),
+            }
+    return found

@@ -155,5 +155,6 @@ def test_the_verdict_names_share_and_ratio() -> None:
     assert (rows[1]["failed"], rows[0]["current_demand_ms"]) == (1, None)
     (line,) = session_whole.verdicts(rows)
     assert line.startswith("iso2: our share 8.05 %, goal 5 %: missed; the EcoG SECC takes 10 times")
+    assert session_whole.ratios(rows)["iso2"]["peer_times"] == pytest.approx(9.6, abs=0.1)
     empty = session_whole.Whole(session_whole.THEIRS, "iso2", (), 0.0, 3).row()
     assert session_whole.verdicts([rows[0], empty]) == []
