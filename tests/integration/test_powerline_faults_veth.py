@@ -27,6 +27,7 @@ def test_link_and_interface_lost_in_mid_charge(protocol: str) -> None:
     assert told["link lost"]["cause"] == "link_lost"
     assert told["interface deleted"]["open_s"] < 2.0
     assert told["interface deleted"]["cause"] in ("modem_dead", "link_lost")
-    assert told["link lost"]["next"] and told["interface deleted"]["next"], "the next car charges"
+    assert [told[fault]["next"] for fault in ("link lost", "interface deleted")] == ["", ""], "next car"
+    assert told["neighbour"]["phase"] == "charging", told["neighbour"]["end"]
+    assert told["neighbour"]["current_a"] > 10.0
     assert told["neighbour"]["sessions"] == 1 and told["neighbour"]["troubles"] == []
-    assert told["neighbour"]["phase"] == "charging" and told["neighbour"]["current_a"] > 10.0

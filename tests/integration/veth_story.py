@@ -62,12 +62,20 @@ class Story:
     async def plug(self, target: float) -> None:
         self.station.plug(1, protocol=self.protocol, soc_percent=20.0, target_soc_percent=target)
 
-    async def whole_session(self) -> bool:
+    def end(self, evse: int) -> str:
+        """How the car at an outlet ended, and what the station says."""
+        result, view = self.station.outlets[evse].result, self.station.view(evse)
+        car = "still there" if result is None else f"{result.end} {result.detail} {result.errors}"
+        return f"car: {car}; station: {view.phase.value} {view.cause.value} {view.cause_detail}"
+
+    async def whole_session(self) -> str:
+        """Empty when a car charged from plug to unplug."""
         await self.plug(20.02)
         await self.station.session_over(1)
         result = self.station.outlets[1].result
+        end = "" if result is not None and result.goal else self.end(1)
         await self.station.unplug(1)
-        return result is not None and result.goal
+        return end
 
     async def broken(self, fault: Callable[[], None], heal: Callable[[], None]) -> dict[str, Any]:
         """A fault in mid-charge: how fast the relay opened, what a person is told, the next car."""
@@ -113,6 +121,7 @@ async def scene(line: Powerline, protocol: str) -> dict[str, Any]:
             "troubles": story.neighbour,
             "phase": view.phase.value,
             "current_a": view.power.current_a,
+            "end": story.end(2),
         }
         return told
 
