@@ -109,6 +109,11 @@ async def scene(line: Powerline, protocol: str) -> dict[str, Any]:
     async with SimulatedStation(options, line=line) as station:
         story = Story(station, line, protocol)
         other = "iso2" if protocol == "din" else "din"
+        for evse in (1, 2):
+            await until(
+                lambda evse=evse: station.view(evse).phase is Phase.IDLE,  # type: ignore[misc]
+                lambda: f"idle, {report.state(station)['evses']}",
+            )
         station.plug(2, protocol=other, soc_percent=20.0, target_soc_percent=100.0)
         await story.charging(2)
         told = {

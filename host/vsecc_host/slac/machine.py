@@ -217,7 +217,10 @@ class SlacMachine:
         elif any(other.validating for other in self.sessions if other is not session):
             self._send(source, [m.ValidateCnf(0, m.ValidateResult.NOT_READY)])
         else:
-            self._send(source, session.answer(message, now) or [])
+            answer = session.answer(message, now)
+            if answer is None:
+                return "out of sequence"
+            self._send(source, answer)
         return None
 
     def _match(self, message: m.SlacMatchReq, source: bytes, now: float) -> str | None:

@@ -133,14 +133,16 @@ class Session:
         self.deadline = self._match_by
         return []
 
-    def _validate(self, message: m.ValidateReq, now: float) -> Answer:
-        """First step, or the first step again."""
+    def _validate(self, message: m.ValidateReq, now: float) -> Answer | None:
+        """First step, or the first step again; the second one is not heard before it."""
+        if message.timer:
+            return None
         self.state = S.VALIDATING
         self.deadline = now + times.MATCH_SEQUENCE_S
         self._sends_left = times.MATCH_RETRIES
         return [m.ValidateCnf(0, m.ValidateResult.READY)]
 
-    def _validate_more(self, message: m.ValidateReq, now: float) -> Answer:
+    def _validate_more(self, message: m.ValidateReq, now: float) -> Answer | None:
         if message.result != m.ValidateResult.READY:
             self.state = S.ACCEPTED
             self.deadline = self._match_by

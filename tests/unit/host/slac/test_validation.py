@@ -112,3 +112,10 @@ def test_validation_may_be_declined() -> None:
 def test_a_car_without_a_session_or_with_a_wrong_signal_is_ignored(solo: Solo) -> None:
     assert solo.car(m.ValidateReq(0), ev=mac(3, 9), to=OWN) == []
     assert solo.car(m.ValidateReq(0, signal_type=1), to=OWN) == []
+
+
+def test_the_second_step_without_the_first_is_ignored_and_costs_nothing(solo: Solo) -> None:
+    before = solo.machine.ignored["out of sequence"]
+    assert solo.car(m.ValidateReq(15), to=OWN) == []
+    assert solo.machine.ignored["out of sequence"] == before + 1
+    assert solo.car(m.ValidateReq(0), to=OWN) == [m.ValidateCnf(0, R.READY)]
