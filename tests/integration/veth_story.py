@@ -124,7 +124,7 @@ async def scene(line: Powerline, protocol: str) -> dict[str, Any]:
         view = station.view(2)
         told["neighbour"] = {
             "sessions": story.sessions,
-            "troubles": story.neighbour,
+            "troubles": list(story.neighbour),
             "phase": view.phase.value,
             "current_a": view.power.current_a,
             "end": story.end(2),
