@@ -9,7 +9,7 @@ from array import array
 
 from mcu.crash import PROGRESS, ROUNDS
 from mcu.safety import CC1_AC, CC1_DC
-from mcu.self_test import SelfTest
+from mcu.self_test import NO_LEVEL_MV, SelfTest
 from mcu.ticks import add, diff
 from vsecc_link.messages import CP_A, CP_F, CP_UNKNOWN
 
@@ -166,9 +166,11 @@ class Control:
             self._safety.is_tested = True
 
     def _level_mv(self, port):
-        """Level of a steady pilot; 0 without samples."""
+        """Level of a steady pilot."""
         out = self._plateaus
         self._hal.pilot_measure(port, out)
+        if not out[2] and not out[3]:
+            return NO_LEVEL_MV
         return out[0] if out[2] > out[3] else out[1]
 
     def wait(self):

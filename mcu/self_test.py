@@ -17,6 +17,10 @@ from vsecc_link.messages import (
 # of its period, and the converter's newest period must lie wholly behind that.
 SETTLE_CYCLES = 4
 READINGS = 4
+# What `step` gets for a pilot of which nothing new was sampled: a late cycle, or a converter that stands still.
+NO_LEVEL_MV = -(1 << 20)
+# Cycles without samples after which the test goes on with what there is: the sampling is dead.
+MISSING_CYCLES = 100
 # A contact that was driven before the reset has opened by then; `Relay.supervise` names the one that has not.
 CONTACT_CYCLES = 120
 
@@ -62,6 +66,7 @@ class SelfTest:
         self._hal = hal
         self._safety = safety
         self._cycle = 0
+        self._missing = 0
         self._sums = [0, 0]
         self.levels = [[0, 0], [0, 0]]  # mV by port and phase
         self.verdicts = [DEAD, DEAD]
@@ -70,7 +75,7 @@ class SelfTest:
         self._drive(PILOT_STEADY_NEGATIVE)
 
     def step(self, level_1_mv, level_2_mv, now):
-        """One cycle: the level each pilot shows, whichever plateau it is. True when the test is over."""
+        """One cycle: the level each pilot shows in mV, or NO_LEVEL_MV. True when the test is over."""
         if self.phase < CONTACTS:
             self._measure(level_1_mv, level_2_mv)
         if self.phase == CONTACTS:
@@ -92,6 +97,12 @@ class SelfTest:
             log(3, "self-test: contacts closed, mask %d" % self._safety.relays_closed())
 
     def _measure(self, level_1_mv, level_2_mv):
+        if level_1_mv == NO_LEVEL_MV or level_2_mv == NO_LEVEL_MV:
+            self._missing += 1
+            if self._missing < MISSING_CYCLES:
+                return
+            level_1_mv = level_1_mv if level_1_mv != NO_LEVEL_MV else 0
+            level_2_mv = level_2_mv if level_2_mv != NO_LEVEL_MV else 0
         self._cycle += 1
         if self._cycle <= SETTLE_CYCLES:
             return

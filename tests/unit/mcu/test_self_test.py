@@ -54,6 +54,34 @@ def test_levels():
         assert judge_levels(negative_mv, positive_mv) == verdict, (negative_mv, positive_mv)
 
 
+def test_cycles_without_samples_are_no_levels():
+    bench = Bench(tested=False)
+    plain = bench.board.pilot_levels
+    missing = 0
+    while not bench.safety.is_tested:
+        # Late cycles, as under load: every third finds nothing new, for one port or for both.
+        missing += 1
+        late = missing % 3 == 0
+        bench.board.pilot_levels = (
+            (lambda port: (0, 0, 0, 0) if port == 1 else plain(port)) if late else plain
+        )
+        bench.cycles(1)
+        assert missing < 400
+    assert bench.control.self_test.verdicts == [GOOD, GOOD]
+    assert not bench.safety.device_faults.mask
+
+
+def test_sampling_that_stands_still_does_not_hold_the_test_up():
+    bench = Bench(tested=False)
+    bench.board.pilot_levels = lambda port: (0, 0, 0, 0)
+    bench.cycles(400)
+    assert bench.safety.is_tested and bench.control.self_test.levels == [[0, 0], [0, 0]]
+    for port in (1, 2):
+        bench.plug(port, "C")
+    keep_granted(bench, 100)
+    assert bench.board.feeds == [0, 0, 0, 0]
+
+
 def test_s4_drives_both_levels_then_x1_and_no_relay():
     bench = Bench(tested=False)
     assert bench.board.duty[1:] == [0, 0] and not bench.safety.is_tested
