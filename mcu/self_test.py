@@ -17,7 +17,7 @@ from vsecc_link.messages import (
 # of its period, and the converter's newest period must lie wholly behind that.
 SETTLE_CYCLES = 4
 READINGS = 4
-# What `step` gets for a pilot of which nothing new was sampled: a late cycle, or a converter that stands still.
+# For `step`: nothing new was sampled of a pilot. The cycle came late, or the converter stands still.
 NO_LEVEL_MV = -(1 << 20)
 # Cycles without samples after which the test goes on with what there is: the sampling is dead.
 MISSING_CYCLES = 100
