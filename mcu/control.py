@@ -17,10 +17,10 @@ CYCLE_US = 1000
 # Rule S2 leaves 10 ms; pilot period, phase of the cycle and debounce take at most 4 of them.
 COLLECT_LIMIT_US = 5500
 COLLECT_IDLE_EVERY_US = 2_000_000
-# Heap the link may take between two collections; the smaller chip has 180 kB left when the program stands.
+# Heap the link may take between two collections; the smaller chip has some 125 kB left at the start.
 COLLECT_AFTER_BYTES = 48 * 1024
 # A chip too slow to collect under power goes on up to here, then gives the session up and collects.
-RESERVE_BYTES = 128 * 1024
+RESERVE_BYTES = 96 * 1024
 
 # One chore a cycle, a round of 16 cycles over and over; odd cycles count samples of ports 1 and 2 in turn.
 _KEEP_ALIVE = 0

@@ -13,7 +13,6 @@ from machine import reset_cause as machine_reset_cause
 
 from mcu import calibration
 from mcu.calibration import PILOTS
-from mcu.drivers.ad7124 import Ad7124
 from mcu.drivers.lock_bridge import PWM_HZ as LOCK_PWM_HZ
 from mcu.drivers.lock_bridge import LockBridge, NoLock
 from mcu.drivers.mcp3208 import Mcp3208
@@ -189,6 +188,8 @@ class Hal:
     def _start_temperatures(self, board):
         self._temperatures = None
         if board.TEMPERATURE_SELECT is not None:
+            from mcu.drivers.ad7124 import Ad7124  # only where it is fitted: the smaller chip needs its heap
+
             self._temperatures = Ad7124(
                 self._spi,
                 self._select(board.TEMPERATURE_SELECT),
