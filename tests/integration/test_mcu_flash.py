@@ -187,7 +187,7 @@ def test_power_may_go_at_every_operation(device: Bench, image: ImageSet) -> None
 def test_a_device_whose_cable_was_pulled_comes_back_by_itself(device: Bench, image: ImageSet) -> None:
     reached, _ = interrupted(device, changed(image, "X = 1\n"), 12, device.pull)
     assert reached
-    assert ask(device.link, 15.0).image_sha256 == image.digest().hex()
+    assert ask(device.link, 30.0).image_sha256 == image.digest().hex()
     device.plug()
     device.wait_for_port()
     assert flash(Target(port=device.port), quiet, image=changed(image, "X = 1\n")).came_up

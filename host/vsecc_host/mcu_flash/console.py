@@ -17,11 +17,12 @@ import serial
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
-from vsecc_host.mcu_flash.errors import ConnectionLost, FlashError
+from vsecc_host.mcu_flash.errors import ConnectionLost, FlashError, NoPrompt
 
 READ_TIMEOUT_S = 3.0
 BREAKS = 4
 BREAK_TIMEOUT_S = 1.0
+BREAK_READ_S = 0.1
 CONSOLE_WATCHDOG_MS = 8300  # of the 8388 the chip can
 CHUNK_BYTES = 1024
 
@@ -147,11 +148,13 @@ class Console(SerialTransport):  # type: ignore[misc]
 
     def _enter(self) -> None:
         """A break can fall between two programs of the start and be lost: once more, then."""
+        self.serial.timeout = BREAK_READ_S
         for left in reversed(range(BREAKS)):
             try:
                 # mpremote prints what it did not expect.
                 with contextlib.redirect_stdout(io.StringIO()):
                     self.enter_raw_repl(soft_reset=False, timeout_overall=BREAK_TIMEOUT_S)
+                self.serial.timeout = READ_TIMEOUT_S
                 return
             except TransportError:
                 if not left:
@@ -217,7 +220,7 @@ class _translated:
         if isinstance(error, TransportExecError):
             raise FlashError(_last_line(error.error_output)) from error
         if isinstance(error, TransportError) and "raw repl" in str(error):
-            raise ConnectionLost("no MicroPython answers at the console") from error
+            raise NoPrompt("no MicroPython answers at the console") from error
         if isinstance(error, (SyntaxError, UnicodeError)):
             raise ConnectionLost("the console answers nonsense: is another program on it?") from error
         # struct.error and IndexError: mpremote was given less than it asked for.
