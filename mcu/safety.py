@@ -250,8 +250,8 @@ class Safety:
 
     def set_pilot(self, port, mode, duty_permille, now):
         """None when done, else why not. PWM starts the silence timer: it ends without grants (rule S3)."""
-        if not self.is_tested:
-            return "self-test is running"
+        if not self.is_tested:  # it ends at X1
+            return None if mode == PILOT_STEADY_POSITIVE else "self-test is running"
         guard = self.guards[port - 1]
         if not guard.driver.set(mode, duty_permille):
             return "duty outside 30..970 permille"

@@ -15,7 +15,7 @@ from vsecc_link.messages import (
 
 # Cycles a level is driven before it counts, and readings averaged then: the driver latches a level at the end
 # of its period, and the converter's newest period must lie wholly behind that.
-SETTLE_CYCLES = 4
+SETTLE_CYCLES = 12
 READINGS = 4
 # For `step`: nothing new was sampled of a pilot. The cycle came late, or the converter stands still.
 NO_LEVEL_MV = -(1 << 20)

@@ -152,7 +152,7 @@ def test_a_contact_closed_at_start_is_waited_for_and_named():
         assert bench.safety.is_tested and not bench.safety.guards[0].faults
         bench = Bench(tested=False)
         bench.board.contact[relay] = True
-        bench.cycles(CONTACT_CYCLES + 20)
+        bench.cycles(CONTACT_CYCLES + 40)
         assert bench.safety.is_tested
         if relay < 3:
             assert bench.safety.guards[relay - 1].faults == 1 << m.FAULT_RELAY_WELDED
