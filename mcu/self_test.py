@@ -17,6 +17,8 @@ from vsecc_link.messages import (
 # of its period, and the converter's newest period must lie wholly behind that.
 SETTLE_CYCLES = 12
 READINGS = 4
+# A driver that is off stays off; a plug that moves, or a disturbed period, does not come three times.
+ATTEMPTS = 3
 # For `step`: nothing new was sampled of a pilot. The cycle came late, or the converter stands still.
 NO_LEVEL_MV = -(1 << 20)
 # Cycles without samples after which the test goes on with what there is: the sampling is dead.
@@ -67,6 +69,7 @@ class SelfTest:
         self._safety = safety
         self._cycle = 0
         self._missing = 0
+        self._attempts = 0
         self._sums = [0, 0]
         self.levels = [[0, 0], [0, 0]]  # mV by port and phase
         self.verdicts = [DEAD, DEAD]
@@ -117,6 +120,17 @@ class SelfTest:
         self.phase += 1
         if self.phase == POSITIVE:
             self._drive(PILOT_STEADY_POSITIVE)
+        elif not self._judge() and self._attempts < ATTEMPTS:
+            self.phase = NEGATIVE
+            self._drive(PILOT_STEADY_NEGATIVE)
+
+    def _judge(self):
+        """Verdicts over both ports; True when no driver is to blame."""
+        self._attempts += 1
+        for index in range(2):
+            levels = self.levels[index]
+            self.verdicts[index] = judge_levels(levels[NEGATIVE], levels[POSITIVE])
+        return max(self.verdicts) < OFF
 
     def _wait_for_contacts(self, now):
         self._cycle += 1
@@ -132,10 +146,8 @@ class SelfTest:
     def _conclude(self, now):
         off = 0
         for index in range(2):
-            levels = self.levels[index]
-            verdict = self.verdicts[index] = judge_levels(levels[NEGATIVE], levels[POSITIVE])
-            off += verdict == OFF
-            if verdict >= OFF:
+            off += self.verdicts[index] == OFF
+            if self.verdicts[index] >= OFF:
                 self._safety.guards[index].start_faults |= 1 << FAULT_SELF_TEST
         self.reference_mv = self._hal.reference_mv()
         # Both pilots off is no coincidence of two drivers: the reference they are measured with is wrong.

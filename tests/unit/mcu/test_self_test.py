@@ -71,6 +71,17 @@ def test_cycles_without_samples_are_no_levels():
     assert not bench.safety.device_faults.mask
 
 
+def test_what_disturbs_once_is_no_broken_driver():
+    bench = Bench(tested=False)
+    plain = bench.board.pilot_levels
+    bench.board.pilot_levels = lambda port: (0, -9000, 0, 100)
+    bench.cycles(20)
+    bench.board.pilot_levels = plain
+    bench.cycles(200)
+    assert bench.safety.is_tested and bench.control.self_test.verdicts == [GOOD, GOOD]
+    assert not bench.safety.device_faults.mask
+
+
 def test_sampling_that_stands_still_does_not_hold_the_test_up():
     bench = Bench(tested=False)
     bench.board.pilot_levels = lambda port: (0, 0, 0, 0)
