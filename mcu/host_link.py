@@ -60,6 +60,7 @@ class HostLink:
         self.link = Link(MCU, hal.boot_id & _U16, self._hello, hal.uart_baud, self._grant)
         self.control = None  # set by Control: its counters are reported
         self.was_up = False
+        self._session = 0  # the link's count of the session whose UP was taken
         self.refused = 0
         self.heap_taken = 0  # estimate since the last collection
         self._bad_frames = 0
@@ -129,7 +130,8 @@ class HostLink:
         if self._grant.count != self._grants_taken:
             self._take_grant(now)
         self._is_behind = False
-        if self.link.up:
+        # A session that stands since this very cycle is told its state once its UP was taken, not before.
+        if self.link.up and self.link.sessions == self._session:
             self._report(now)
         if self._pending:
             self._flush()
@@ -217,6 +219,8 @@ class HostLink:
 
     def _on_up(self):
         self.was_up = True
+        self._session = self.link.sessions
+        self._is_behind = True
         self._grants_taken = self._grant.count
         self._forget_reports()
         self._io.tell_state()

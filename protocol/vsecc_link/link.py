@@ -59,6 +59,7 @@ class Link:
         self.watch = watch
         self.parser = frame.Parser()
         self.up = False
+        self.sessions = 0  # begun; wraps
         self.refused = 0
         self.replayed = 0
         self._hello = hello
@@ -215,6 +216,7 @@ class Link:
         self._last_in = self._last_out = now
         self._acknowledge_now = True  # tells the peer that the session stands
         self.up = True
+        self.sessions = self.sessions + 1 & frame.COUNT_MASK
         self._events.append((UP, hello))
 
     def _lose(self, reason):

@@ -36,6 +36,27 @@ def test_a_new_session_is_told_everything():
     assert {one[2] for one in host.of(m.RELAY_STATE)} == {1, 2, 3}
 
 
+def states_told(host):
+    return [one for kind in (m.CP_STATE, m.RELAY_STATE, m.LOCK_STATE) for one in host.of(kind)]
+
+
+def test_a_new_session_is_told_each_state_once():
+    bench = Bench()
+    host = linked(bench)
+    host.cycles(60)
+    told = states_told(host)
+    assert len(told) == len(set(told)) >= 7
+    other = Host(bench)
+    other.link._own = 777
+    bench.plug(1, "B")  # something changes while the new session comes up
+    other.link_up().cycles(60)
+    told = states_told(other)
+    assert len(told) == len(set(told))
+    assert [one[2] for one in told if one[0] == m.RELAY_STATE] == [1, 2, 3]
+    assert {one[2] for one in told if one[0] == m.LOCK_STATE} == {1, 2}
+    assert [one[3] for one in told if one[0] == m.CP_STATE and one[2] == 1][-1] == m.CP_B
+
+
 def test_cp_change_is_reported_with_its_ticks_and_levels():
     host = linked()
     host.cycles(50)
