@@ -71,5 +71,6 @@ TEMPERATURE_REFERENCE_MOHM = 1_000_000
 CALIBRATION_FILE = "/calibration"
 
 # Registers that have no name in the documented modules; offsets within a block are equal on both chips.
-RP2040 = {"adc_base": 0x4004C000, "adc_dreq": 36, "scratch": 0x4005800C}
-RP2350 = {"adc_base": 0x400A0000, "adc_dreq": 48, "scratch": 0x400D800C}
+# CHIP_RESET of POWMAN tells a brown-out apart; the RP2040 has one bit for it and for a power-on.
+RP2040 = {"adc_base": 0x4004C000, "adc_dreq": 36, "scratch": 0x4005800C, "chip_reset": None}
+RP2350 = {"adc_base": 0x400A0000, "adc_dreq": 48, "scratch": 0x400D800C, "chip_reset": 0x4010002C}

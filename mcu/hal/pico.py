@@ -63,7 +63,10 @@ _TX_FULL = _TX_BUFFER - 64  # margin of the drain estimate below
 _SCRATCH_MAGIC = 0x15530000  # above it the cause; below 2^30, so reading it makes no big integer
 _CAUSE_POWER_ON = 0
 _CAUSE_WATCHDOG = 1
+_CAUSE_BROWN_OUT = 4
 _CAUSE_UNKNOWN = 5
+_HAD_POWER_ON = 1 << 16  # bits of CHIP_RESET
+_HAD_BROWN_OUT = 1 << 17
 
 # Names of the quantities in the calibration file.
 _PROXIMITY = ("pp1", "pp2")
@@ -440,8 +443,14 @@ class Hal:
         if recorded & 0xFFFF0000 == _SCRATCH_MAGIC:
             return recorded & 7
         if machine_reset_cause() == PWRON_RESET:
-            return _CAUSE_POWER_ON
+            return self._power_cause()
         return _CAUSE_WATCHDOG if machine_reset_cause() == WDT_RESET else _CAUSE_UNKNOWN
+
+    def _power_cause(self):
+        """Both bits set: power was gone altogether. RP2040: a brown-out reads as power-on."""
+        register = self._board.CHIP["chip_reset"]
+        had = mem32[register] & (_HAD_POWER_ON | _HAD_BROWN_OUT) if register else 0
+        return _CAUSE_BROWN_OUT if had == _HAD_BROWN_OUT else _CAUSE_POWER_ON
 
     def keep(self, index, value):
         """Register 1 to 3 that a reset leaves alone; below 2^30."""

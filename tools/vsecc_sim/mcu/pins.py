@@ -21,8 +21,11 @@ ANSWER = struct.Struct("<24i")
 FLAG_HANG, FLAG_EXCEPTION, FLAG_CONSOLE = 1, 2, 4
 SHIM_PWRON_RESET, SHIM_WDT_RESET = 1, 3
 _LOW_BANK_PINS = 30
-# Causes that the chip cannot tell apart; its registers are lost.
+# Causes that `machine` cannot tell apart; the watchdog's registers are lost.
 _POWER_LOST = (CAUSE_POWER_ON, CAUSE_BROWN_OUT)
+# CHIP_RESET of POWMAN: HAD_POR, HAD_BOR, HAD_WATCHDOG_RESET_RSM.
+_CHIP_RESET = {CAUSE_POWER_ON: 1 << 16, CAUSE_BROWN_OUT: 1 << 17}
+_HAD_WATCHDOG = 1 << 28
 _INTERRUPTIONS = {"": 0, "exception": FLAG_EXCEPTION, "console": FLAG_CONSOLE}
 
 
@@ -108,6 +111,7 @@ class ChipPins:
         for index, machine in self._machines.items():
             words[4] |= len(machine.tx) << 4 * index
         words[5], words[6], words[7] = len(data), board.uart.tx_free, len(samples) // 2
+        words[16] = _CHIP_RESET.get(board.boot_cause, _HAD_WATCHDOG)
         words[17], board.stall_us = board.stall_us, 0
         words[18] = SHIM_PWRON_RESET if board.boot_cause in _POWER_LOST else SHIM_WDT_RESET
         words[19] = self._scratch[0]

@@ -156,6 +156,7 @@ def test_brown_out_opens_and_restarts(rig):
     assert rig.board.boots == 1
     rig.inject("supply", active=False)
     rig.run_until(lambda: rig.host.ups == 2, within_ms=2000)
+    assert messages.RESET_NAMES[rig.host.hello[9]] == "brown-out"
 
 
 @pytest.mark.clause("S1", "S10")

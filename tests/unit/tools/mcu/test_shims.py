@@ -101,3 +101,46 @@ def test_every_hot_call_of_the_hardware_interface_runs_with_a_locked_heap(machin
     script = PROBE.format(folders=[str(SHIMS), *search_path()], machine=machine)
     done = subprocess.run(micropython.argv("-c", script), capture_output=True, text=True, check=False)
     assert done.stdout == "done\n", done.stdout + done.stderr
+
+
+CAUSES = """
+import sys
+sys.path[:0] = {folders!r}
+import chip
+
+class Board:
+    def write(self, buffer, count):
+        return count
+    def readinto(self, buffer, count):
+        if count == 4 * chip.WORDS:
+            buffer[chip.W_TX_FREE] = 1024
+        return count
+
+from mcu import boards
+table = boards.choose({machine!r})
+board = Board()
+chip.connect(board, board, None)
+from mcu.hal.pico import Hal
+hal = Hal(table)
+for reset_cause in (1, 3):
+    for bits in (0, 1 << 16, 1 << 17, 1 << 16 | 1 << 17, 1 << 28):
+        chip.words[chip.W_RESET_CAUSE] = reset_cause
+        chip.words[chip.W_CHIP_RESET] = bits
+        print(hal.reset_cause(), end=" ")
+"""
+POWER_ON, WATCHDOG, BROWN_OUT = "0 ", "1 ", "4 "
+
+
+@pytest.mark.parametrize(
+    ("machine", "of_brown_out"),
+    [("reference", BROWN_OUT), ("Pico 2 with RP2350", BROWN_OUT), ("Pico with RP2040", POWER_ON)],
+)
+def test_a_brown_out_is_told_where_the_chip_knows_it(machine, of_brown_out):
+    """Both bits: power was gone. A watchdog reset leaves the bits of the reset before it alone."""
+    script = CAUSES.format(folders=[str(SHIMS), *search_path()], machine=machine)
+    micropython = find_micropython()
+    if micropython is None:
+        pytest.skip("no MicroPython here: `vsecc sim interpreter --fetch` gets one")
+    done = subprocess.run(micropython.argv("-c", script), capture_output=True, text=True, check=False)
+    expected = POWER_ON * 2 + of_brown_out + POWER_ON * 2 + WATCHDOG * 5
+    assert done.stdout == expected, done.stdout + done.stderr

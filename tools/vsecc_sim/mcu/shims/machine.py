@@ -155,16 +155,19 @@ class SPI:
 
 
 class _Registers:
-    """Memory-mapped registers: the ADC and watchdog scratch registers 0 to 3, both chips' addresses."""
+    """Memory-mapped registers: the ADC, watchdog scratch registers 0 to 3 (both chips), CHIP_RESET."""
 
     _ADC = (0x4004C000, 0x400A0000)
     _SCRATCH = (
         0x4005800C, 0x40058010, 0x40058014, 0x40058018, 0x400D800C, 0x400D8010, 0x400D8014, 0x400D8018
     )  # fmt: skip
+    _CHIP_RESET = 0x4010002C  # POWMAN, RP2350 only
     _WORDS = (chip.W_SCRATCH, chip.W_SCRATCH_MORE, chip.W_SCRATCH_MORE + 1, chip.W_SCRATCH_MORE + 2)
 
     def __getitem__(self, address):
         """Reads; an ADC FIFO that never overflows, 0 for anything unknown."""
+        if address == self._CHIP_RESET:
+            return chip.words[chip.W_CHIP_RESET]
         index = self._scratch_index(address)
         return 0 if index < 0 else chip.words[self._WORDS[index]]
 
