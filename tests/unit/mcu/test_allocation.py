@@ -274,7 +274,7 @@ def test_s5_the_self_test_allocates_nothing_whatever_it_finds():
             bench = RawBench(tested=False)
             bench.hal.reading = reading
             bench.hal.contacts[1] = closed
-            locked_protect(bench, 160)
+            locked_protect(bench, 300)
             assert bench.safety.is_tested
             assert bench.safety.guards[0].faults or reading in (READINGS[3], READINGS[9])
 
