@@ -83,9 +83,12 @@ class IoControl:
         return self.locks[port - 1].set(locked, now)
 
     def set_led(self, index, pattern):
-        """0 off, 1 green flashing, 2 green, 3 red flashing, 4 red."""
+        """0 off, 1 green flashing, 2 green, 3 red flashing, 4 red; 0 gives the system LED back to us."""
         if index == 0:
-            self._host_shows = True
+            self._host_shows = pattern != 0
+            if not self._host_shows:
+                self._show_system()
+                return
             self._system_led = pattern
         self._hal.led(index, pattern)
 

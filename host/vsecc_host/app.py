@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from vsecc_host.factory_reset import FactoryReset
 from vsecc_host.mcu_link.service import McuLinkService
 from vsecc_host.power.interface import PowerElectronics
 from vsecc_host.power.service import SimulatedPower
@@ -21,6 +22,7 @@ from vsecc_host.settings.store import Change, Settings
 from vsecc_host.station import commands as c
 from vsecc_host.station.authorization import LocalAuthorization
 from vsecc_host.station.events import (
+    ButtonHeld,
     EvseEvent,
     LimitChanged,
     McuLinkLost,
@@ -54,6 +56,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 SESSION_PHASES = frozenset({Phase.SETUP, Phase.CABLE_CHECK, Phase.PRE_CHARGE, Phase.CHARGING, Phase.STOPPING})
+
+SYSTEM_LED = 0
 
 Listener = Callable[[StationEvent | c.Command], None]
 
@@ -115,6 +119,9 @@ class App:
         self.mcu = McuLinkService(mcu_link_config(settings), trace=self.trace, on_event=self.publish)
         self.evses = {number: self._build_evse(number, (loads or {}).get(number)) for number in evses}
         self._routes = self._build_routes()
+        self._factory_reset = FactoryReset(
+            settings, stop=self._stop_one, show=self._show_system, later=self._loop.call_later
+        )
 
     def _build_evse(self, number: int, load: Load | None) -> Evse:
         slac = self._build_slac(number)
@@ -229,6 +236,8 @@ class App:
             self._set_timer(evse)
         for limit in self._sharing.hear(event, [evse.machine.view for evse in self.evses.values()]):
             self.publish(limit, cause)
+        if isinstance(event, ButtonHeld):
+            self._factory_reset.button(event, self._in_session(), cause)
         if isinstance(event, McuMeasured):
             readable = not event.values["device_faults"] >> DEVICE_EXPANDER & 1
             if self._emergency.pressed(event.values["digital_inputs"], readable=readable):
@@ -249,6 +258,12 @@ class App:
     def _stop_all(self, who: str, cause: int) -> None:
         for number in self.evses:
             self.publish(StopRequested(at=self._loop.time(), evse_id=number, who=who, emergency=True), cause)
+
+    def _stop_one(self, number: int, who: str, cause: int) -> None:
+        self.publish(StopRequested(at=self._loop.time(), evse_id=number, who=who), cause)
+
+    def _show_system(self, pattern: int, cause: int) -> None:
+        self.mcu.set_led(SYSTEM_LED, pattern, cause)
 
     def _remember(self, event: StationEvent, cause: int) -> None:
         if isinstance(event, McuMeasured):
@@ -310,6 +325,7 @@ class App:
     def _on_setting(self, change: Change) -> None:
         """A setting changed while running: outlets take theirs over with the next session at the latest."""
         logger.info("setting %s changed", change.key)
+        self.authorization.configure(self.settings.flag("AuthCtrlr", "Enabled"))
         self._apply_default_profile()
         self._sharing = PowerSharing(self.settings.number("ChargingStation", "MaxPower"), list(self.evses))
         for number, evse in self.evses.items():
@@ -352,6 +368,9 @@ class App:
         evse = self.evses[command.evse_id]
         evse.v2g.update(command.view)
         evse.power.update(command.view, cause)
+        if command.evse_id in self._factory_reset.waits_for and command.view.phase not in SESSION_PHASES:
+            # Its turn comes after the rest of this outlet's commands.
+            self._enqueue(partial(self._factory_reset.session_over, command.evse_id, cause))
 
     def _to_power(self, command: c.Command, cause: int) -> None:
         self.evses[command.evse_id].power.execute(command, cause)
@@ -365,8 +384,8 @@ class App:
         logger.info("EVSE %d: %s, %s, %s", command.evse_id, command.what, view.phase, view.cause)
         if command.what in ("ended", "unplugged"):
             self.authorization.forget(command.evse_id)
-        if command.what == "unplugged" and not self._any_session():
+        if command.what == "unplugged" and not self._in_session():
             self._loop.call_soon(collector.collect_while_idle)
 
-    def _any_session(self) -> bool:
-        return any(evse.machine.view.phase in SESSION_PHASES for evse in self.evses.values())
+    def _in_session(self) -> list[int]:
+        return [number for number, evse in self.evses.items() if evse.machine.view.phase in SESSION_PHASES]

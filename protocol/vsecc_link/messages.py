@@ -371,6 +371,7 @@ CATALOGUE = {
     SET_OUTPUTS: ("SET_OUTPUTS", "host", RELIABLE, (("mask", INT) + U16, ("values", INT) + U16)),
     SET_LOCK: ("SET_LOCK", "host", RELIABLE, (("port", INT) + PORT, ("locked", BOOL, 0, 1))),
     # led 0 = system, 1..3 = port; pattern: 0 off, 1 green flashing, 2 green, 3 red flashing, 4 red.
+    # The system LED at 0 is not off: the MCU shows its own state there again.
     SET_LED: ("SET_LED", "host", RELIABLE, (("led", INT, 0, 3), ("pattern", INT, 0, 4))),
     RESET: ("RESET", "host", RELIABLE, (("confirm", INT, 0x5AFE, 0x5AFE),)),
 }

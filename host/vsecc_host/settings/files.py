@@ -130,3 +130,8 @@ def set_aside(path: Path) -> Path:
     aside = path.with_name(path.name + CORRUPT_SUFFIX)
     os.replace(path, aside)
     return aside
+
+
+def forget_aside(path: Path) -> None:
+    """Remove what `set_aside` kept of this file."""
+    path.with_name(path.name + CORRUPT_SUFFIX).unlink(missing_ok=True)

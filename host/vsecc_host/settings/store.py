@@ -9,7 +9,15 @@ from enum import IntEnum
 from pathlib import Path
 
 from vsecc_host.settings.declarations import VARIABLES
-from vsecc_host.settings.files import OVERRIDES, Entry, read_json, read_toml, set_aside, write_atomically
+from vsecc_host.settings.files import (
+    OVERRIDES,
+    Entry,
+    forget_aside,
+    read_json,
+    read_toml,
+    set_aside,
+    write_atomically,
+)
 from vsecc_host.settings.variable import Acts, Key, Mutability, Value, Variable
 
 DEFAULT_EVSES = 2
@@ -181,12 +189,14 @@ class Settings:
         key = self.key(component, variable, evse)
         self._change({key: self._parsed(key, value)}, Layer.RUN)
 
-    def reset(self) -> None:
-        """Forget every override: back to configuration and factory values."""
+    def reset(self) -> list[Change]:
+        """Forget every override: back to configuration and factory values; what differs now. OSError."""
         before = {key: self.value(key) for key in self._layers[Layer.OVERRIDE]}
         self._save({})
+        if self._overrides_file is not None:
+            forget_aside(self._overrides_file)
         self._layers[Layer.OVERRIDE].clear()
-        self._announce(before)
+        return self._announce(before)
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Hear every change; call the result to stop."""
@@ -212,13 +222,16 @@ class Settings:
         self._layers[layer].update(values)
         self._announce(before)
 
-    def _announce(self, before: dict[Key, Value]) -> None:
+    def _announce(self, before: dict[Key, Value]) -> list[Change]:
+        changes = []
         for key, old in before.items():
             value = self.value(key)
             if value != old:
-                change = Change(key=key, variable=self._variables[key], before=old, value=value)
-                for listener in tuple(self._listeners):
-                    listener(change)
+                changes.append(Change(key=key, variable=self._variables[key], before=old, value=value))
+        for change in changes:
+            for listener in tuple(self._listeners):
+                listener(change)
+        return changes
 
     # --- files ------------------------------------------------------------------------------------------
 

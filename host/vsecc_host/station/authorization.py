@@ -15,6 +15,10 @@ class LocalAuthorization:
         self._enabled = enabled
         self._waiting: set[int] = set()
 
+    def configure(self, enabled: bool) -> None:
+        """Counts from the next request on; who waits goes on waiting."""
+        self._enabled = enabled
+
     @property
     def waiting(self) -> frozenset[int]:
         """EVSEs whose driver has to identify."""

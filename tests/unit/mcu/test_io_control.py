@@ -54,6 +54,12 @@ def test_system_led_follows_session_and_faults_until_the_host_has_its_say():
     host.bench.board.chips = 1 << m.DEVICE_EXPANDER
     host.cycles(40)
     assert leds[0] == 3
+    host.send(m.SET_LED, 0, 0)  # given back: not dark, the fault shows
+    host.cycles(40)
+    assert leds[0] == 4
+    host.send(m.SET_LED, 0, 1)
+    host.cycles(40)
+    assert leds[0] == 1
     host.connected = False
     host.bench.cycles(700)
     assert leds[0] == 4
