@@ -1,4 +1,4 @@
-"""Writes the tables of hardware.md from the board files; a test keeps them current. Run without arguments."""
+"""Writes tables and drawings of hardware.md from the board files; a test keeps them current. No arguments."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 from types import ModuleType
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "protocol")]
+sys.path[:0] = [str(ROOT), str(ROOT / "protocol"), str(ROOT / "docs")]
+
+from hardware_blocks import board_blocks, port_blocks  # noqa: E402
 
 from mcu.boards import pico, pico2, reference  # noqa: E402
 
@@ -23,6 +25,8 @@ DIVIDERS = {
     "CC1": (200.0, 49.9),
     "reference": None,
 }
+# From CP, to the 3.3 V of the converter, to ground; ohm.
+PILOT_DIVIDER = (100e3, 22e3, 28e3)
 X301_TEMPERATURES = (20, 19, 16, 15, 12, 11, 8, 7, 4)
 
 
@@ -102,7 +106,7 @@ def dividers() -> str:
 
 def pilot() -> str:
     """The pilot's divider onto the chip's own converter, computed from its resistors."""
-    upper, to_reference, to_ground, reference_v = 100e3, 22e3, 28e3, 3.3
+    (upper, to_reference, to_ground), reference_v = PILOT_DIVIDER, 3.3
     conductance = 1 / upper + 1 / to_reference + 1 / to_ground
     slope = 1 / upper / conductance
     offset = reference_v / to_reference / conductance
@@ -190,5 +194,17 @@ def renewed(text: str) -> str:
     return text
 
 
+def drawings() -> dict[Path, str]:
+    """Every drawing of the page by its file."""
+    proximity = DIVIDERS["PP"]
+    assert proximity is not None
+    return {
+        PAGE.with_name("hardware-board.svg"): board_blocks(reference),
+        PAGE.with_name("hardware-port.svg"): port_blocks(reference, PILOT_DIVIDER, proximity),
+    }
+
+
 if __name__ == "__main__":
+    for path, drawn in drawings().items():
+        path.write_text(drawn, encoding="utf-8")
     PAGE.write_text(renewed(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
