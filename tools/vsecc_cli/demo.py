@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from vsecc_cli.errors import CommandError
@@ -120,38 +121,44 @@ async def _demo(args: argparse.Namespace, line: Powerline | None = None) -> int:
         progress.say(f"the firmware runs on {station.mcu.interpreter.describe()}")
         progress.say(f"the battery is scaled to {args.battery:.0f} Wh, so that a session is short")
         progress.watch(lambda: report.state(station)["evses"])
-        counts: list[Census] = []
-        summaries = await _sessions(station, args, progress, counts)
+        done = await _sessions(station, args, progress)
         if args.trace:
             report.write_trace(station, args.trace)
-    summary = summaries[-1]
     if args.sessions:
-        summary |= {"sessions": len(summaries), "failed": sum(not one["goal"] for one in summaries)}
-        summary["growth"] = growth(counts)
+        done.newest |= {"sessions": done.count, "failed": done.failed, "growth": growth(done.counts)}
     if args.json:
-        print(json.dumps(summary), flush=True)
-    return 0 if all(one["goal"] for one in summaries) else 1
+        print(json.dumps(done.newest), flush=True)
+    return 1 if done.failed else 0
 
 
-async def _sessions(
-    station: SimulatedStation, args: argparse.Namespace, progress: Progress, counts: list[Census]
-) -> list[dict[str, Any]]:
+@dataclass(slots=True)
+class _Done:
+    """The sessions so far; only the newest summary is kept, the others would look like a leak."""
+
+    newest: dict[str, Any] = field(default_factory=dict)
+    count: int = 0
+    failed: int = 0
+    counts: list[Census] = field(default_factory=list)
+
+
+async def _sessions(station: SimulatedStation, args: argparse.Namespace, progress: Progress) -> _Done:
     """One session, as many as asked for, or one after the other until Ctrl-C."""
     from vsecc_sim.station.census import shorten_rings, take
 
     wanted = 1 if args.once else args.sessions
-    summaries = []
+    done = _Done()
     if args.sessions and not args.trace:
         shorten_rings(station)
     while True:
-        summaries.append(await _session(station, args))
-        progress.finish(summaries[-1])
+        done.newest = await _session(station, args)
+        done.count += 1
+        done.failed += not done.newest["goal"]
+        progress.finish(done.newest)
         if args.sessions:
-            counts.append(take())
-        if len(summaries) == wanted:
-            return summaries
+            done.counts.append(take())
+        if done.count == wanted:
+            return done
         if not args.sessions:
-            del summaries[:-1]
             progress.say(f"next car in {NEXT_CAR_S:.0f} s (Ctrl-C ends)")
             await asyncio.sleep(NEXT_CAR_S)
 
