@@ -19,8 +19,9 @@ PORTS = (1, 2)
 RELAYS = (1, 2, 3)
 # Indices of RESET_NAMES in the message catalogue.
 CAUSE_POWER_ON, CAUSE_WATCHDOG, CAUSE_COMMANDED, CAUSE_FATAL, CAUSE_BROWN_OUT, CAUSE_UNKNOWN = range(6)
-# Below this the supply supervisor holds the chip in reset.
+# Below the first the brown-out detector holds the chip in reset, below the second all power is gone.
 BROWN_OUT_MV = 9_000
+POWER_GONE_MV = 3_000
 FEED_US = 20_000
 WATCHDOG_US = 150_000
 
@@ -155,11 +156,12 @@ class Board:
 
     @property
     def held_in_reset(self) -> bool:
-        """True while the supply supervisor sees too little."""
+        """True while the supply is too low for the chip."""
         return self.terminals.supply_mv < BROWN_OUT_MV
 
     def set_supply(self, supply_mv: int) -> None:
-        """Supply voltage; too little holds the chip in reset."""
+        """Supply voltage; too little holds the chip in reset. Power that was gone comes back as power-on."""
         self.terminals.supply_mv = supply_mv
         if self.held_in_reset:
-            self.reset(CAUSE_BROWN_OUT)
+            gone = supply_mv < POWER_GONE_MV or self.reset_cause == CAUSE_POWER_ON
+            self.reset(CAUSE_POWER_ON if gone else CAUSE_BROWN_OUT)

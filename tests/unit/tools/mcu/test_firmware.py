@@ -159,6 +159,16 @@ def test_brown_out_opens_and_restarts(rig):
     assert messages.RESET_NAMES[rig.host.hello[9]] == "brown-out"
 
 
+def test_a_supply_that_was_gone_comes_back_as_power_on(rig):
+    rig.run_until(lambda: rig.host.ups == 1, within_ms=2000)
+    for supply_mv in (5000, 0, 5000):  # on the way down and up again it is too low, too
+        rig.inject("supply", value=supply_mv)
+        rig.run_ms(5)
+    rig.inject("supply", active=False)
+    rig.run_until(lambda: rig.host.ups == 2, within_ms=2000)
+    assert messages.RESET_NAMES[rig.host.hello[9]] == "power-on"
+
+
 @pytest.mark.clause("S1", "S10")
 def test_welded_contact_is_seen_on_its_port_only(rig):
     rig.charge(2)
