@@ -25,6 +25,7 @@ class SpiBus:
         self._table = table
         self._lights = 0
         self._light_changed_us = [-FLASH_US] * 4
+        self._settle_us: int | None = None  # when to look whether a light stopped flashing
         self._low: set[int] = set()
         self._chips: dict[int, list[tuple[str, SpiChip]]] = {
             table.CONVERTER_SELECT: [(CONVERTER, Mcp3208(self._converter_level))]
@@ -61,6 +62,8 @@ class SpiBus:
 
     def transfer(self, mosi: bytes, at_us: int) -> bytes:
         """One conversation on the bus; a line nobody drives reads as ones."""
+        if self._settle_us is not None and at_us >= self._settle_us:
+            self._settle_lights(at_us)
         faults = self._board.bus_faults
         answer = b"\xff" * len(mosi)
         for pin in self._low:
@@ -135,8 +138,21 @@ class SpiBus:
             if colour != self._lights >> 2 * led & 3:
                 flashing = at_us - self._light_changed_us[led] < FLASH_US
                 self._light_changed_us[led] = at_us
+                if self._settle_us is None:
+                    self._settle_us = at_us + FLASH_US
                 if colour:
                     self._board.write_led(led, (1 if colour & 1 else 3) + (not flashing))
                 elif not flashing:
                     self._board.write_led(led, 0)
         self._lights = lights
+
+    def _settle_lights(self, at_us: int) -> None:
+        """A light that has not changed for long does not flash any more: lit or dark."""
+        self._settle_us = None
+        for led in range(4):
+            settled_us = self._light_changed_us[led] + FLASH_US
+            if at_us >= settled_us:
+                colour = self._lights >> 2 * led & 3
+                self._board.write_led(led, (2 if colour & 1 else 4) if colour else 0)
+            elif self._settle_us is None or settled_us < self._settle_us:
+                self._settle_us = settled_us

@@ -211,6 +211,14 @@ def test_a_reset_of_the_mcu_switches_every_output_off(chip_rig):
     assert rig.board.terminals.digital_outputs == 0 and rig.board.terminals.leds[1] == 0
 
 
+def test_lights_are_seen_as_they_are_whatever_they_were_before(rig):
+    rig.run_until(lambda: rig.host.ups == 1, within_ms=2000)
+    for pattern in (1, 2, 3, 0, 3, 4, 1, 0, 2, 3, 1, 4, 0):
+        rig.host.send(m.SET_LED, 1, pattern)
+        rig.run_ms(1600)
+        assert rig.board.terminals.leds[1] == pattern
+
+
 def test_a_board_without_calibration_works_and_says_so(rig):
     rig.inject("calibration-missing")
     rig.host.send(m.RESET, 0x5AFE)
