@@ -16,7 +16,7 @@ from vsecc_host.power.interface import PowerElectronics
 from vsecc_host.power.service import SimulatedPower
 from vsecc_host.power.simulation import Load
 from vsecc_host.powerline import Powerline
-from vsecc_host.runtime import collector
+from vsecc_host.runtime.collector import Collector
 from vsecc_host.runtime.trace import Trace
 from vsecc_host.settings.store import Change, Settings
 from vsecc_host.station import commands as c
@@ -105,6 +105,7 @@ class App:
         self.authorization = LocalAuthorization(bool(settings.get("AuthCtrlr", "Enabled")))
         self._queue: deque[Callable[[], None]] = deque()
         self._routing = False
+        self._collector = Collector()
         self._listeners: list[Listener] = []
         self._unlisten: Callable[[], None] = lambda: None
         self._mcu_up: McuLinkUp | None = None
@@ -174,7 +175,7 @@ class App:
             evse.power.start()
         self._apply_default_profile()
         self._unlisten = self.settings.listen(self._on_setting)
-        collector.settle()
+        self._collector.settle()
 
     async def stop(self) -> None:
         """Close every neighbour; the MCU's grants expire by themselves."""
@@ -385,7 +386,7 @@ class App:
         if command.what in ("ended", "unplugged"):
             self.authorization.forget(command.evse_id)
         if command.what == "unplugged" and not self._in_session():
-            self._loop.call_soon(collector.collect_while_idle)
+            self._loop.call_soon(self._collector.quiet)
 
     def _in_session(self) -> list[int]:
         return [number for number, evse in self.evses.items() if evse.machine.view.phase in SESSION_PHASES]

@@ -10,16 +10,26 @@ from __future__ import annotations
 import gc
 
 NEVER = 1_000_000  # middle collections until a full one would come by itself
+THOROUGH_EVERY = 8  # quiet moments: cycles frozen while their session was ending are found then
 
 
-def settle() -> None:
-    """Call once when everything is up."""
-    young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, NEVER)
-    collect_while_idle()
+class Collector:
+    """Decides when this process pays for a full collection."""
 
+    def __init__(self) -> None:
+        self._moments = 0
 
-def collect_while_idle() -> None:
-    """A full collection of what came since the last one; call when no outlet has a session."""
-    gc.collect()
-    gc.freeze()
+    def settle(self) -> None:
+        """Call once when everything is up."""
+        young, middle, _ = gc.get_threshold()
+        gc.set_threshold(young, middle, NEVER)
+        gc.collect()
+        gc.freeze()
+
+    def quiet(self) -> None:
+        """Collect what came since the last quiet moment, now and then everything; no outlet has a session."""
+        self._moments += 1
+        if self._moments % THOROUGH_EVERY == 0:
+            gc.unfreeze()
+        gc.collect()
+        gc.freeze()
