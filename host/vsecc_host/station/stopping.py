@@ -19,7 +19,8 @@ MAX_PAUSE_S = 60.0
 def trip(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
     """S9: emergency stop. The first cause counts, unless all there was is a polite request to stop."""
     cause = step.cause if step.cause is not Cause.NONE else s.seen_cause
-    if s.cause is Cause.NONE or s.stop is Stop.NORMAL:
+    follows = s.stop is Stop.NORMAL and cause is Cause.CP_LEFT_C  # how a car that was asked may stop
+    if s.cause is Cause.NONE or (s.stop is Stop.NORMAL and not follows):
         s.set_cause(cause)
     _shut_down(s, now, ramp_s(cause))
 

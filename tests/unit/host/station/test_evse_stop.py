@@ -145,6 +145,18 @@ def test_a_polite_stop_that_the_car_follows_needs_the_cable_out_or_a_new_token()
     assert rig.phase is Phase.CONNECTED
 
 
+@pytest.mark.parametrize("phase", [Phase.CABLE_CHECK, Phase.PRE_CHARGE, Phase.CHARGING])
+def test_a_car_that_was_asked_to_stop_may_do_so_by_leaving_c(phase):
+    rig = Rig().to(phase)
+    rig.evse(e.StopRequested, who="csms")
+    rig.cp(CpState.B)
+    rig.relay(False, "CP left C/D")
+    rig.end()
+    assert (rig.phase, rig.view.cause) == (Phase.FINISHED, Cause.STOP_REQUESTED)
+    rig.wait(100.0)
+    assert rig.phase is Phase.FINISHED  # no second try with the cable in
+
+
 def test_a_stop_before_the_car_talks_keeps_it_out():
     rig = Rig().to(Phase.CONNECTED)
     rig.evse(e.StopRequested, who="person")
