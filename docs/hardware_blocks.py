@@ -125,7 +125,7 @@ def _bus(drawing: Drawing, board: ModuleType) -> None:
         (155, ["X301", "t1-t9"], None, ["AD7124-8", "24 bit"], board.TEMPERATURE_SELECT),
         (225, ["X300-X303", "a1, a2, CC1, PP"], ["dividers", "supply too"], ["MCP3208", "12 bit"],
          board.CONVERTER_SELECT),
-        (295, ["X302, X303", "lock feedback"], None, ["MCP3204", "12 bit"], board.LOCK_CONVERTER_SELECT),
+        (295, ["X303, X302", "lock feedback"], None, ["MCP3204", "12 bit"], board.LOCK_CONVERTER_SELECT),
         (365, ["X306", "DIN1-DIN8"], ["MAX22195", "thresholds"], ["MCP23S17", "address 2"],
          board.EXPANDER_SELECT),
         (435, ["4 LEDs", "green, red"], None, None, None),
@@ -154,13 +154,13 @@ def _bus(drawing: Drawing, board: ModuleType) -> None:
 def _outputs(drawing: Drawing, board: ModuleType) -> None:
     """What hangs on the MCU's own pins, right of it."""
     rows = (
-        (155, gpio(*board.PILOT_PWM), ["pilot amplifier", "+12 V / -12 V"], ["X302, X303", "CP"], "out", INK),
-        (215, gpio(*board.PILOT_ADC), ["divider, buffer", "-15..15 V"], ["X302, X303", "CP"], "in", INK),
+        (155, gpio(*board.PILOT_PWM), ["pilot amplifier", "+12 V / -12 V"], ["X303, X302", "CP"], "out", INK),
+        (215, gpio(*board.PILOT_ADC), ["divider, buffer", "-15..15 V"], ["X303, X302", "CP"], "in", INK),
         (285, gpio(*board.RELAY_PUMP), ["pumps, relays", "edges hold them"], ["X304", "REL1-REL3"], "out",
          SAFE),
         (345, gpio(*board.RELAY_FEEDBACK), ["mirror contacts", "forced guided"], None, "in", SAFE),
         (415, gpio(*board.LOCK, *board.LOCK_DIRECTION), ["2 x DRV8876", "lock bridges"],
-         ["X302, X303", "lock motors"], "out", INK),
+         ["X303, X302", "lock motors"], "out", INK),
         (475, gpio(board.UART_TX, board.UART_RX), ["isolator", f"UART, {board.UART_BAUD}"], ["host", "Linux"],
          "both", INK),
         (535, gpio(*board.DIP), ["DIP switches", "supervision off"], None, "in", INK),
@@ -224,7 +224,7 @@ def _pilot(drawing: Drawing, board: ModuleType, pilot_ohm: Sequence[float]) -> N
         (640, 110, ["1.00 k", "1 %"]),
         (800, 90, ["TVS 15 V", "modem"]),
     ]
-    _chain(drawing, 90, drive, terminal=["X302.7 / X303.7", "CP"])
+    _chain(drawing, 90, drive, terminal=["X303.7 / X302.7", "CP"])
     _pin(drawing, 160, f"ADC {_of_ports(board.PILOT_ADC)}")
     sense = [
         (230, 120, ["buffer", "OPA2340"]),
@@ -242,7 +242,7 @@ def _proximity(drawing: Drawing, board: ModuleType, kohm: Sequence[float]) -> No
         (410, 170, ["divider", f"{upper:g} k / {lower:g} k, 100 nF"]),
         (640, 250, ["330 ohm to 5 V", "2.7 kohm to PE, plug resistor"]),
     ]
-    _chain(drawing, 240, chain, inwards=True, terminal=["X302 / X303", "PP"])
+    _chain(drawing, 240, chain, inwards=True, terminal=["X303 / X302", "PP"])
 
 
 def _relay(drawing: Drawing, board: ModuleType) -> None:
@@ -266,7 +266,7 @@ def _lock(drawing: Drawing, board: ModuleType) -> None:
     _pin(drawing, 455, f"PH {_of_ports(board.LOCK_DIRECTION)}")
     _pin(drawing, 475, f"fault {_of_ports(board.LOCK_FAULT)}")
     drawing.box(230, 425, 350, 60, ["DRV8876", "EN low: brake, 4.7 k to GND; 2 A at most; 12 or 24 V"])
-    drawing.box(930, 433, 130, 44, ["X302 / X303", "lock motor"], TERMINAL)
+    drawing.box(930, 433, 130, 44, ["X303 / X302", "lock motor"], TERMINAL)
     for points in ([(170, 435), (230, 435)], [(170, 455), (230, 455)], [(230, 475), (170, 475)]):
         drawing.arrow(points)
     drawing.arrow([(580, 455), (930, 455)])
@@ -275,4 +275,4 @@ def _lock(drawing: Drawing, board: ModuleType) -> None:
         (230, 120, ["MCP3204", f"CH{' / CH'.join(map(str, board.LOCK_FEEDBACK))}"]),
         (410, 170, ["4.7 kohm", "to its reference"]),
     ]
-    _chain(drawing, 520, sense, inwards=True, terminal=["X302 / X303", "lock feedback"])
+    _chain(drawing, 520, sense, inwards=True, terminal=["X303 / X302", "lock feedback"])
