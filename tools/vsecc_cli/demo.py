@@ -147,6 +147,8 @@ async def _sessions(station: SimulatedStation, args: argparse.Namespace, progres
 
     wanted = 1 if args.once else args.sessions
     done = _Done()
+    if not await station.free():
+        progress.say("an outlet is faulted: the car finds it so")
     if args.sessions and not args.trace:
         shorten_rings(station)
     while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -175,6 +176,15 @@ class SimulatedStation:
         return snapshot.mcu is not None and all(
             view.cp_state is not CpState.UNKNOWN for view in snapshot.evses
         )
+
+    async def free(self, within_s: float = START_TIMEOUT_S) -> bool:
+        """Wait until no outlet is faulted, as while power electronics connect; False if that takes too long."""
+        with contextlib.suppress(TimeoutError):
+            await self._until(self._is_free, within_s, "an outlet stays faulted")
+        return self._is_free()
+
+    def _is_free(self) -> bool:
+        return all(view.phase is not Phase.FAULTED for view in self.app.snapshot().evses)
 
     async def _until(self, condition: Callable[[], bool], within_s: float, what: str) -> None:
         loop = asyncio.get_running_loop()
