@@ -178,7 +178,7 @@ class SimulatedStation:
         )
 
     async def free(self, within_s: float = START_TIMEOUT_S) -> bool:
-        """Wait until no outlet is faulted, as while power electronics connect; False if that takes too long."""
+        """Wait until no outlet is faulted (power electronics connect first); False if that takes too long."""
         with contextlib.suppress(TimeoutError):
             await self._until(self._is_free, within_s, "an outlet stays faulted")
         return self._is_free()
