@@ -29,7 +29,7 @@ from vsecc_sim.mcu.interpreter import find_micropython
 
 ROOT = Path(__file__).resolve().parents[2]
 EVERY_WRITE = Path(__file__).with_name("every_write.py")
-ALL = bool(os.environ.get("VSECC_FLASH_ALL"))
+ALL = bool(os.environ.get("VSECC_FLASH_ALL") or os.environ.get("CI"))
 INTERPRETER = find_micropython()
 pytestmark = pytest.mark.skipif(INTERPRETER is None, reason="no MicroPython here")
 
@@ -109,7 +109,7 @@ HANGS = "def main():\n while True:\n  pass\n"
 RAISES = "def main():\n raise ValueError('broken')\n"
 
 
-LONG = pytest.mark.skipif(not ALL, reason="takes long; VSECC_FLASH_ALL=1")
+LONG = pytest.mark.skipif(not ALL, reason="takes minutes; CI runs it, VSECC_FLASH_ALL=1 too")
 NOT_STARTING = [
     pytest.param("raise ImportError('no')\n", id="import"),
     pytest.param(RAISES, id="start", marks=LONG),
