@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
@@ -243,38 +244,37 @@ class SimulatedStation:
             options = {"protocol": protocol, "tls": tls, "soc": soc_percent, "target-soc": target_soc_percent}
             self._plug_distant(outlet, self._line, habits, profile, options)
             return
-        battery = Battery.of_profile(behaviour, soc_percent, capacity_wh=self.options.capacity_wh)
-        seed, acts = self.options.seed + self._plugs, tuple(misbehave)
+        make = partial(
+            EvSimulator,
+            behaviour,
+            bus=outlet.bus,
+            battery=Battery.of_profile(behaviour, soc_percent, capacity_wh=self.options.capacity_wh),
+            pilot=outlet.pilot,
+            target_soc_percent=target_soc_percent,
+            protocol=protocol,
+            tls=tls,
+            misbehave=tuple(misbehave),
+            v2g_root=self.v2g_root,
+            seed=self.options.seed + self._plugs,
+        )
+        outlet.plug(self._at_the_line(outlet, make, habits, rematches))
 
-        def simulator(sdp: str) -> EvSimulator:
-            return EvSimulator(
-                behaviour,
-                sdp=sdp,
-                bus=outlet.bus,
-                battery=battery,
-                pilot=outlet.pilot,
-                target_soc_percent=target_soc_percent,
-                protocol=protocol,
-                tls=tls,
-                misbehave=acts,
-                v2g_root=self.v2g_root,
-                seed=seed,
-            )
-
-        address = self.app.evses[evse].v2g.sdp_address
-        if self._line is None:
-            outlet.plug(simulator(f"sdp://[{address[0]}]:{address[1]}"))
-            return
-        car = MatchedCar(
+    def _at_the_line(
+        self, outlet: Outlet, make: Callable[..., EvSimulator], habits: Habits, rematches: int
+    ) -> EvSimulator | MatchedCar:
+        """The car as it comes: straight to the outlet's SDP server, or matched over the powerline first."""
+        host, port = address = self.app.evses[outlet.number].v2g.sdp_address
+        if not isinstance(self._line, LoopbackLine):
+            return make(sdp=f"sdp://[{host}]:{port}")
+        return MatchedCar(
             self._line,
-            evse,
+            outlet.number,
             outlet.pilot,
             station=address,
             habits=habits,
-            make=simulator,
+            make=lambda sdp: make(sdp=sdp),
             rematches=rematches,
         )
-        outlet.plug(car)
 
     def _plug_distant(
         self,
