@@ -250,3 +250,6 @@ async def test_real_time_a_fault_while_charging(fault: str, cause: Cause) -> Non
         await virtual_time.settle(lambda: station.recorder.outlets[1].end is cause, within_s=5.0)
         stage = station.pecc.point(1).stage
         await virtual_time.settle(lambda: not (stage.closed or station.mcu.relay(1).closed), within_s=2.0)
+        assert station.view(1).cause is cause
+        assert not station.view(1).relay_closed and station.outlets[1].bus.current_a == 0.0
+        assert station.pecc.report()["ok"], station.pecc.report()

@@ -204,6 +204,9 @@ async def test_an_interface_that_went_away_is_opened_again(line: Powerline) -> N
         car.begin()
         await outlet.until(lambda: outlet.service.machine.state is PortState.MATCHED)
         car.close()
+        states = [event.state for event in outlet.of(ModemChanged)]
+        dead = states.index(ModemState.DEAD)
+        assert ModemState.DEAD not in states[dead + 1 :], "once gone, once back"
 
 
 async def test_an_interface_that_is_down_for_a_while(line: Powerline) -> None:

@@ -13,7 +13,8 @@ from vsecc_host.runtime.trace import Hop
 from vsecc_host.slac import codec
 from vsecc_host.slac import messages as m
 from vsecc_host.slac.events import SlacMatched
-from vsecc_host.station.values import Phase
+from vsecc_host.station.events import V2gSessionStarted
+from vsecc_host.station.values import Cause, Phase
 from vsecc_sim import virtual_time
 from vsecc_sim.plc.faults import FAULTS, LineFaults, UnknownLineFault
 from vsecc_sim.plc.medium import Medium
@@ -86,7 +87,8 @@ def test_each_fault_of_the_line_can_be_set_and_healed(code: str) -> None:
         await until(lambda: station.view(1).phase is Phase.IDLE)
         await asyncio.sleep(10.0)  # a modem that was thought dead is asked every 2 s
         station.plug(1)
-        await until(lambda: station.view(1).phase is Phase.CHARGING)
+        await charging(station, 1)
+        assert station.view(1).cause is Cause.NONE and station.view(2).cause is Cause.NONE
 
     play(story)
 
@@ -118,8 +120,10 @@ def test_pause_and_resume_reach_the_car_behind_the_modem() -> None:
         await charging(station, 1)
         verbs["ev-pause"]({"evse": 1})
         await until(lambda: station.view(1).phase is Phase.FINISHED)
+        assert station.view(1).cause is Cause.EV_PAUSED and not station.view(1).relay_closed
         verbs["ev-resume"]({"evse": 1})
         await charging(station, 1)
+        assert station.of(1, V2gSessionStarted)[-1].resumed
 
     play(story)
 

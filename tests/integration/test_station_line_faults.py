@@ -7,6 +7,7 @@ at the other outlet undisturbed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -23,6 +24,9 @@ from integration.line_stories import (
     until,
 )
 
+from vsecc_host.runtime.trace import Frame
+from vsecc_host.slac import codec
+from vsecc_host.slac import messages as m
 from vsecc_host.slac.session import SessionState
 from vsecc_host.slac.table import PortState
 from vsecc_host.station.commands import LockConnector
@@ -31,6 +35,14 @@ from vsecc_host.station.values import Cause, Phase
 from vsecc_sim.plc import habits
 from vsecc_sim.plc.ev_machine import EvState
 from vsecc_sim.plc.loopback_line import LoopbackLine
+
+
+def slac_frame(raw: bytes) -> codec.Frame | None:
+    """What a recorded frame says, if it is one of matching."""
+    with contextlib.suppress(codec.CodecError):
+        return codec.decode(raw)
+    return None
+
 
 MODEM_DIES = ["modem-dead", "interface gone"]
 
@@ -385,6 +397,14 @@ def test_the_plug_is_pulled_in_each_phase_of_matching(moment: SessionState | Por
 def test_a_car_validates_by_toggling_the_real_pilot() -> None:
     async def story(station: LineStation) -> None:
         await next_car_charges(station, 1, habits=replace(habits.load(), validate_toggles=2))
+        frames = [record.raw for record in station.app.trace if isinstance(record, Frame)]
+        told = [seen.message for raw in frames if (seen := slac_frame(raw)) is not None]
+        answers = [message for message in told if isinstance(message, m.ValidateCnf)]
+        assert [answer.result for answer in answers[-2:]] == [
+            m.ValidateResult.READY,
+            m.ValidateResult.SUCCESS,
+        ]
+        assert answers[-1].toggles == 2
 
     play(story)
 

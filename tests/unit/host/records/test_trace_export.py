@@ -270,7 +270,10 @@ def test_any_bytes_make_a_sound_file(pieces):
     for index, piece in enumerate(pieces):
         layer = ("mcu", "sdp", "v2gtp", "slac", "other")[index % 5]
         trace.frame(layer=layer, direction="rx", raw=piece, cause=index, evse_id=1)
-    for interface, _, frame, _ in packets(to_pcapng(trace)):
+    written = list(packets(to_pcapng(trace)))
+    assert set(pieces[3::5]) <= {frame for _, _, frame, _ in written}  # matching, as it was on the wire
+    for interface, at, frame, _ in written:
+        assert at == pytest.approx(written[0][1])
         if interface == 0 and frame[12:14] == b"\x86\xdd" and len(frame) >= 54:
             ip_payload(frame)
 
