@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from vsecc_host import generated_parts
 from vsecc_host.pep import times
 from vsecc_host.pep.messages import ERROR_FIELDS, LAYOUTS, MAX_NUMBER, Field, Layout, MessageType, Shape
 from vsecc_host.pep.versions import FEATURES, Feature, PepVersion
@@ -102,12 +103,7 @@ def timers() -> str:
 def updated(text: str) -> str:
     """The document with its generated parts brought up to date."""
     parts = {"versions": versions(), "overview": overview(), "payloads": payloads(), "timers": timers()}
-    for name, content in parts.items():
-        begin, end = f"<!-- generated: {name} -->\n", f"<!-- end: {name} -->\n"
-        head, rest = text.split(begin)
-        _, tail = rest.split(end)
-        text = f"{head}{begin}\n{content}\n{end}{tail}"
-    return text
+    return generated_parts.updated(text, parts)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import re
 import sys
 from pathlib import Path
 
+from vsecc_host import generated_parts
 from vsecc_host.v2g import machine
 from vsecc_host.v2g.dc import times
 from vsecc_host.v2g.dc.table import markdown
@@ -39,12 +40,7 @@ def updated(text: str) -> str:
         "states-iso2": markdown(ISO2.table, ISO2.names),
         "timers": timers(),
     }
-    for name, content in parts.items():
-        begin, end = f"<!-- generated: {name} -->\n", f"<!-- end: {name} -->\n"
-        head, rest = text.split(begin)
-        _, tail = rest.split(end)
-        text = f"{head}{begin}\n{content}\n{end}{tail}"
-    return text
+    return generated_parts.updated(text, parts)
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from vsecc_host import generated_parts
 from vsecc_host.power.config import PowerConfig
 from vsecc_sim.pecc.config import Discharge, PeccManners
 from vsecc_sim.pecc.faults import FAULTS
@@ -113,12 +114,7 @@ def updated(text: str, root: Path) -> str:
         "states": states(),
         "matrix": matrix(tomllib.loads((root / MATRIX).read_text("utf-8"))),
     }
-    for name, content in parts.items():
-        begin, end = f"<!-- generated: {name} -->\n", f"<!-- end: {name} -->\n"
-        head, rest = text.split(begin)
-        _, tail = rest.split(end)
-        text = f"{head}{begin}\n{content}\n{end}{tail}"
-    return text
+    return generated_parts.updated(text, parts)
 
 
 def main() -> None:
