@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from vsecc_host.mcu_link.link_time import seconds_of, ticks_of
 from vsecc_link import messages as catalogue
 from vsecc_link.envelope import HOST as HOST_ROLE
 from vsecc_link.envelope import MCU as MCU_ROLE
 from vsecc_link.link import FOREIGN, LOST, MESSAGE, REFUSED, UP, Link, host_hello
-from vsecc_link.ticks import MASK, diff
 from vsecc_uart.script import Script, Step
 from vsecc_uart.values import HOST, Message
 
@@ -74,8 +74,7 @@ class Player:
         waits = []
         at = self.link.next_deadline()
         if at is not None:
-            now_ms = int(self._now * 1000)
-            waits.append((now_ms + diff(at, now_ms & MASK) + 0.5) / 1000)
+            waits.append(seconds_of(at, self._now))
         if self._started is not None and self.link.up:
             if self._next < len(self.script.played):
                 waits.append(self._started + self.script.played[self._next].at_s / self._speed)
@@ -104,7 +103,7 @@ class Player:
 
     def _at(self, now: float) -> int:
         self._now = now
-        return int(now * 1000) & MASK
+        return ticks_of(now)
 
     def _played_s(self) -> float:
         """Time of the recording we are at."""

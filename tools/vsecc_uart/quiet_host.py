@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from vsecc_host.mcu_link.link_time import seconds_of, ticks_of
 from vsecc_link import messages as catalogue
 from vsecc_link.envelope import HOST
 from vsecc_link.link import UP, Link, host_hello
-from vsecc_link.ticks import MASK, diff
 
 GRANT_EVERY_S = 0.1
 NO_RELAY = 0
@@ -40,10 +40,7 @@ class QuietHost:
     def next_deadline(self) -> float | None:
         """When `tick` is wanted, monotonic seconds."""
         at = self.link.next_deadline()
-        deadline = None
-        if at is not None:
-            now_ms = int(self._now * 1000)
-            deadline = (now_ms + diff(at, now_ms & MASK) + 0.5) / 1000
+        deadline = None if at is None else seconds_of(at, self._now)
         if self._grant_at is not None and (deadline is None or self._grant_at < deadline):
             return self._grant_at
         return deadline
@@ -72,4 +69,4 @@ class QuietHost:
 
     def _at(self, now: float) -> int:
         self._now = now
-        return int(now * 1000) & MASK
+        return ticks_of(now)

@@ -7,6 +7,7 @@ from typing import Any
 
 from vsecc_host.mcu_link.clock_relation import ClockRelation
 from vsecc_host.mcu_link.config import McuLinkConfig
+from vsecc_host.mcu_link.link_time import seconds_of, ticks_of
 from vsecc_host.mcu_link.messages import (
     PORTS,
     ButtonMessage,
@@ -42,7 +43,6 @@ from vsecc_host.station.values import PilotMode
 from vsecc_link import messages as catalogue
 from vsecc_link.envelope import HOST
 from vsecc_link.link import FOREIGN, LOST, MESSAGE, REFUSED, UP, Link, host_hello
-from vsecc_link.ticks import MASK, diff
 
 # A fifth of a grant's life: four may be lost in a row.
 GRANT_PERIOD_S = 0.1
@@ -81,11 +81,7 @@ class McuLinkMachine:
     def next_deadline(self) -> float | None:
         """When `tick` is wanted, monotonic seconds."""
         at = self._link.next_deadline()
-        deadline = None
-        if at is not None:
-            now_ms = int(self._now * 1000)
-            # Half a millisecond late, so that rounding never makes it early.
-            deadline = (now_ms + diff(at, now_ms & MASK) + 0.5) / 1000
+        deadline = None if at is None else seconds_of(at, self._now)
         if self._grant_at is not None and (deadline is None or self._grant_at < deadline):
             return self._grant_at
         return deadline
@@ -181,7 +177,7 @@ class McuLinkMachine:
 
     def _at(self, now: float) -> int:
         self._now = now
-        return int(now * 1000) & MASK
+        return ticks_of(now)
 
     def _send(self, message: Message, now: float) -> bool:
         tick = self._at(now)
