@@ -1,34 +1,17 @@
-"""Coverage-guided fuzzing of all that reads bytes of the link: `python tests/fuzz/fuzz_link.py -runs=100000`.
-
-Without atheris: a seeded random run of the same target. Exit status 1 and the input when something escapes.
-"""
+"""Fuzz target of all that reads bytes of the link: codec, frames, both ends in a session."""
 
 from __future__ import annotations
 
-import random
-import sys
-from pathlib import Path
+from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "protocol"))
+from fuzz.runner import mutations
 
-try:
-    import atheris
-except ImportError:
-    atheris = None
-
-if atheris is not None:
-    with atheris.instrument_imports():
-        from vsecc_link import cbor, envelope, frame, messages
-        from vsecc_link.cyclic import CyclicReader
-        from vsecc_link.link import HOST, MCU, Link, host_hello
-else:
-    from vsecc_link import cbor, envelope, frame, messages
-    from vsecc_link.cyclic import CyclicReader
-    from vsecc_link.link import HOST, MCU, Link, host_hello
+from vsecc_link import cbor, envelope, frame, messages
+from vsecc_link.cyclic import CyclicReader
+from vsecc_link.link import HOST, MCU, Link, host_hello
 
 HELLO = (messages.HELLO, 1, 0, messages.catalogue_crc(), 1000000, b"", "", "", "", 0, 7, 5)
-RUNS_WITHOUT_ATHERIS = 20_000
+COUNT = 20_000
 
 
 def session() -> tuple[Link, Link]:
@@ -71,33 +54,8 @@ def codec(data: bytes) -> None:
     envelope.unpack(data, MCU)
 
 
-def run_without_atheris(runs: int) -> int:
+def inputs() -> Iterator[bytes]:
     """Mutations of valid payloads and frames."""
-    rng = random.Random(1)
     seeds = [envelope.pack(HELLO, MCU), envelope.pack((messages.GRANT, 1, 7, 500), HOST), bytes(40)]
     seeds.append(frame.build(frame.RELIABLE, 3, 1, 1, envelope.pack((messages.CLEAR_FAULTS, 1), HOST)))
-    for _ in range(runs):
-        data = bytearray(rng.choice(seeds))
-        for _ in range(rng.randrange(1, 6)):
-            data[rng.randrange(len(data))] = rng.randrange(256)
-        data = data[: rng.randrange(len(data) + 1)] if rng.random() < 0.3 else data
-        try:
-            one_input(bytes(data))
-        except Exception as error:
-            print(f"{type(error).__name__}: {error}\ninput: {data.hex()}", file=sys.stderr)
-            return 1
-    print(f"{runs} inputs, nothing escaped")
-    return 0
-
-
-def main() -> int:
-    """Run under atheris when it is there."""
-    if atheris is None:
-        return run_without_atheris(RUNS_WITHOUT_ATHERIS)
-    atheris.Setup(sys.argv, one_input)
-    atheris.Fuzz()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return mutations(seeds)

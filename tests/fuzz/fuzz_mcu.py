@@ -1,37 +1,20 @@
-"""Fuzzing of the whole MCU program by its line: `python tests/fuzz/fuzz_mcu.py -runs=2000`.
+"""Fuzz target of the whole MCU program by its line.
 
-Without atheris: a seeded random run of the same target. A vehicle waits in C; whatever comes, no relay is
-fed, no pilot, lock or output moves, and the loop goes on (rule S7).
+A vehicle waits in C; whatever comes, no relay is fed, no pilot, lock or output moves, and the loop goes on
+(rule S7).
 """
 
 from __future__ import annotations
 
-import random
-import sys
-from pathlib import Path
+from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
-for folder in ("", "protocol", "tests"):
-    sys.path.insert(0, str(ROOT / folder))
+from fuzz.runner import random_bytes
+from unit.mcu.boards import Bench
+from unit.mcu.hosts import Host
 
-try:
-    import atheris
-except ImportError:
-    atheris = None
+from vsecc_link import frame
 
-if atheris is not None:
-    with atheris.instrument_imports():
-        from unit.mcu.boards import Bench
-        from unit.mcu.hosts import Host
-
-        from vsecc_link import frame
-else:
-    from unit.mcu.boards import Bench
-    from unit.mcu.hosts import Host
-
-    from vsecc_link import frame
-
-RUNS_WITHOUT_ATHERIS = 300
+COUNT = 300
 CHUNK = 90
 
 
@@ -66,16 +49,6 @@ def one_input(data: bytes) -> None:
     assert not bench.safety.guards[0].faults and bench.control.cycle_overruns == 0
 
 
-def main() -> None:
-    """Runs under atheris, else a seeded random run."""
-    if atheris is not None:
-        atheris.Setup(sys.argv, one_input)
-        atheris.Fuzz()
-    source = random.Random(1)
-    for _ in range(RUNS_WITHOUT_ATHERIS):
-        one_input(source.randbytes(source.randrange(400)))
-    print(f"{RUNS_WITHOUT_ATHERIS} random inputs, atheris is not installed")
-
-
-if __name__ == "__main__":
-    main()
+def inputs() -> Iterator[bytes]:
+    """What a line in trouble carries."""
+    return random_bytes(400)

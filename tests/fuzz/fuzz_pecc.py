@@ -1,13 +1,10 @@
-"""Fuzz target of the PECC simulator: whatever an SECC sends, nothing is raised, our frames are legal.
-
-Run with atheris: `python tests/fuzz/fuzz_pecc.py -max_total_time=60`; without it: `--random SECONDS`.
-"""
+"""Fuzz target of the PECC simulator: whatever an SECC sends, nothing is raised, our frames are legal."""
 
 from __future__ import annotations
 
-import random
-import sys
-import time
+from collections.abc import Iterator
+
+from fuzz.runner import random_bytes
 
 from vsecc_host.pep.codec import decode
 from vsecc_host.pep.versions import PepVersion
@@ -31,6 +28,7 @@ TEMPLATES = (
     '{"type":"error","kind":"error","sequenceNumber":0,"payload":{"errorCategory":"format","errorDetails":""}}',
 )
 _VERSIONS = tuple(PepVersion)
+COUNT = 1_000
 _MAX_TICKS = 200
 
 
@@ -75,26 +73,6 @@ def _pass(point: ChargePoint, now: float, seconds: float) -> float:
     raise AssertionError(f"deadline {due} stays behind {end}")
 
 
-def _at_random(seconds: float) -> None:
-    """Inputs without guidance, for where atheris is not to be had."""
-    source, end, count = random.Random(1), time.monotonic() + seconds, 0
-    while time.monotonic() < end:
-        one_input(source.randbytes(source.randrange(4, 400)))
-        count += 1
-    print(f"{count} inputs, nothing raised")
-
-
-def main() -> None:
-    """atheris, or random inputs with `--random`."""
-    if "--random" in sys.argv:
-        _at_random(float(sys.argv[sys.argv.index("--random") + 1]))
-        return
-    import atheris
-
-    atheris.instrument_all()
-    atheris.Setup(sys.argv, one_input)
-    atheris.Fuzz()
-
-
-if __name__ == "__main__":
-    main()
+def inputs() -> Iterator[bytes]:
+    """Scripts without any form: every byte means something."""
+    return random_bytes(400)

@@ -1,15 +1,12 @@
-"""Fuzz target of PEP: whatever frames arrive at whatever moment, nothing is raised and memory stays bounded.
-
-Run with atheris: `python tests/fuzz/fuzz_pep.py -max_total_time=60`; without it: `--random SECONDS`.
-"""
+"""Fuzz target of PEP: whatever arrives at whatever moment, nothing is raised and memory stays bounded."""
 
 from __future__ import annotations
 
 import json
-import random
-import sys
-import time
+from collections.abc import Iterator
 from dataclasses import replace
+
+from fuzz.runner import random_bytes
 
 from vsecc_host.pep import codec
 from vsecc_host.pep.config import PepConfig
@@ -61,6 +58,7 @@ VALUES = (
     "noImd",
     "standby",
 )
+COUNT = 2_000
 _VERSIONS, _PHASES, _STATES = tuple(PepVersion), tuple(Phase), tuple(CpState)
 _VIEW = EvseMachine(1).view
 _MAX_TICKS = 8
@@ -166,26 +164,6 @@ def _frame(what: int, which: int, place: int, value: int) -> str | bytes:
     return text[: place % len(text)] if what >= 245 else text
 
 
-def _at_random(seconds: float) -> None:
-    """Inputs without guidance, for where atheris is not to be had."""
-    source, end, count = random.Random(1), time.monotonic() + seconds, 0
-    while time.monotonic() < end:
-        one_input(source.randbytes(source.randrange(4, 400)))
-        count += 1
-    print(f"{count} inputs, nothing raised")
-
-
-def main() -> None:
-    """atheris, or random inputs with `--random`."""
-    if "--random" in sys.argv:
-        _at_random(float(sys.argv[sys.argv.index("--random") + 1]))
-        return
-    import atheris
-
-    atheris.instrument_all()
-    atheris.Setup(sys.argv, one_input)
-    atheris.Fuzz()
-
-
-if __name__ == "__main__":
-    main()
+def inputs() -> Iterator[bytes]:
+    """Scripts without any form: every byte means something."""
+    return random_bytes(400)

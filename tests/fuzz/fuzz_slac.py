@@ -1,14 +1,10 @@
-"""Fuzz target of SLAC: whatever frames arrive at whatever moment, nothing is raised and memory stays bounded.
-
-Run with atheris: `python tests/fuzz/fuzz_slac.py -max_total_time=60`; without it: `--random SECONDS`.
-"""
+"""Fuzz target of SLAC: whatever arrives at whatever moment, nothing is raised and memory stays bounded."""
 
 from __future__ import annotations
 
-import random
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+from fuzz.runner import random_bytes
 
 from vsecc_host.slac import codec
 from vsecc_host.slac import messages as m
@@ -21,6 +17,7 @@ from vsecc_host.station.values import CpState
 OWN = bytes.fromhex("02a0b0c0d001")
 CARS = (bytes.fromhex("0465650064c3"), bytes.fromhex("98ed5cdad998"))
 RUNS = (bytes(8), b"TESLA EV")
+COUNT = 2_000
 _STATES = tuple(CpState)
 _ANSWERING = (PortState.LISTENING, PortState.MATCHING, PortState.JOINING)
 _MAX_REASONS = 32
@@ -100,26 +97,6 @@ def _step(machine: SlacMachine, what: int, which: int, place: int, value: int, n
         machine.receive(bytes(frame[: len(frame) - (value if what >= 240 else 0)]), now)
 
 
-def _at_random(seconds: float) -> None:
-    """Inputs without guidance, for where atheris is not to be had."""
-    source, end, count = random.Random(1), time.monotonic() + seconds, 0
-    while time.monotonic() < end:
-        one_input(source.randbytes(source.randrange(4, 400)))
-        count += 1
-    print(f"{count} inputs, nothing raised")
-
-
-def main() -> None:
-    """atheris, or random inputs with `--random`."""
-    if "--random" in sys.argv:
-        _at_random(float(sys.argv[sys.argv.index("--random") + 1]))
-        return
-    import atheris
-
-    atheris.instrument_all()
-    atheris.Setup(sys.argv, one_input)
-    atheris.Fuzz()
-
-
-if __name__ == "__main__":
-    main()
+def inputs() -> Iterator[bytes]:
+    """Scripts without any form: every byte means something."""
+    return random_bytes(400)

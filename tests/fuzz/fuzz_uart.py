@@ -1,56 +1,27 @@
-"""Fuzz target for what the UART tool reads: `python tests/fuzz/fuzz_uart.py -runs=100000`.
-
-Bytes of both directions, recordings, filters, requests to the proxy. Without atheris: a seeded random run of
-the same target. Exit status 1 and the input when something escapes.
-"""
+"""Fuzz target of what the UART tool reads: both directions, recordings, filters, requests to the proxy."""
 
 from __future__ import annotations
 
 import contextlib
-import random
-import sys
-from pathlib import Path
+from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[2]
-for folder in ("protocol", "host", "tools", "."):
-    sys.path.insert(0, str(ROOT / folder))
+from fuzz.runner import mutations
 
-try:
-    import atheris
-except ImportError:
-    atheris = None
+from vsecc_host.records import pcapng
+from vsecc_host.records.pcapng_read import PcapngError, PcapngReader
+from vsecc_link import envelope, frame, messages
+from vsecc_uart.compare import compare
+from vsecc_uart.decoder import LineDecoder
+from vsecc_uart.filters import BadFilter, compile_filter
+from vsecc_uart.line_state import LineState
+from vsecc_uart.proxy import BadRequest, Request
+from vsecc_uart.recording import BadRecording, PacketSorter
+from vsecc_uart.script import script_of
+from vsecc_uart.show import Clock, as_json, brief, line
+from vsecc_uart.statistics import Statistics
+from vsecc_uart.values import SENDERS, BadRecord, Chunk, FrameRecord
 
-if atheris is not None:
-    with atheris.instrument_imports():
-        from vsecc_host.records import pcapng
-        from vsecc_host.records.pcapng_read import PcapngError, PcapngReader
-        from vsecc_link import envelope, frame, messages
-        from vsecc_uart.compare import compare
-        from vsecc_uart.decoder import LineDecoder
-        from vsecc_uart.filters import BadFilter, compile_filter
-        from vsecc_uart.line_state import LineState
-        from vsecc_uart.proxy import BadRequest, Request
-        from vsecc_uart.recording import BadRecording, PacketSorter
-        from vsecc_uart.script import script_of
-        from vsecc_uart.show import Clock, as_json, brief, line
-        from vsecc_uart.statistics import Statistics
-        from vsecc_uart.values import SENDERS, BadRecord, Chunk, FrameRecord
-else:
-    from vsecc_host.records import pcapng
-    from vsecc_host.records.pcapng_read import PcapngError, PcapngReader
-    from vsecc_link import envelope, frame, messages
-    from vsecc_uart.compare import compare
-    from vsecc_uart.decoder import LineDecoder
-    from vsecc_uart.filters import BadFilter, compile_filter
-    from vsecc_uart.line_state import LineState
-    from vsecc_uart.proxy import BadRequest, Request
-    from vsecc_uart.recording import BadRecording, PacketSorter
-    from vsecc_uart.script import script_of
-    from vsecc_uart.show import Clock, as_json, brief, line
-    from vsecc_uart.statistics import Statistics
-    from vsecc_uart.values import SENDERS, BadRecord, Chunk, FrameRecord
-
-RUNS_WITHOUT_ATHERIS = 3_000
+COUNT = 3_000
 
 
 def one_input(data: bytes) -> None:
@@ -118,9 +89,8 @@ def a_filter(data: bytes) -> None:
         compile_filter(data.decode("latin-1"))
 
 
-def run_without_atheris(runs: int) -> int:
+def inputs() -> Iterator[bytes]:
     """Mutations of a line, a recording and a filter."""
-    rng = random.Random(1)
     status = (messages.STATUS, *[max(0, row[2]) for row in messages.CATALOGUE[messages.STATUS][3]])
     log = (messages.LOG, 1, 1, "a\x1b[31m\r\n")
     said = [
@@ -139,28 +109,4 @@ def run_without_atheris(runs: int) -> int:
         b"CP_STATE or not (port==1 and state~'C')",
         b'{"from": "mcu", "hex": ""}',
     ]
-    for _ in range(runs):
-        data = bytearray(rng.choice(seeds))
-        for _ in range(rng.randrange(1, 6)):
-            data[rng.randrange(len(data))] = rng.randrange(256)
-        data = data[: rng.randrange(len(data) + 1)] if rng.random() < 0.3 else data
-        try:
-            one_input(bytes(data))
-        except Exception as error:
-            print(f"{type(error).__name__}: {error}\ninput: {data.hex()}", file=sys.stderr)
-            return 1
-    print(f"{runs} inputs, nothing escaped")
-    return 0
-
-
-def main() -> int:
-    """Run under atheris when it is there."""
-    if atheris is None:
-        return run_without_atheris(RUNS_WITHOUT_ATHERIS)
-    atheris.Setup(sys.argv, one_input)
-    atheris.Fuzz()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return mutations(seeds)
