@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 import pytest
 from unit.tools.uart.lines import built, charged, decoded
 
+from vsecc_cli.main import main
 from vsecc_host.records import pcapng
 from vsecc_link import cbor, frame, messages
-from vsecc_uart.dissector import SHIPPED
 from vsecc_uart.recorder import Recorder
 from vsecc_uart.recording import RecordingWriter
 from vsecc_uart.values import HOST, MCU, Chunk, FrameRecord
@@ -22,13 +22,21 @@ TSHARK = shutil.which("tshark")
 MUST_RUN = os.environ.get("CI") and os.geteuid() == 0  # `./run test` as root installs it
 pytestmark = pytest.mark.skipif(TSHARK is None and not MUST_RUN, reason="no tshark: apt install tshark")
 
+PLUGIN = "vsecc_uart.lua"
 DIRECTIONS = {MCU: pcapng.INBOUND, HOST: pcapng.OUTBOUND}
+
+
+@pytest.fixture(autouse=True)
+def _plugin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The dissector as `vsecc mcu dissector` hands it to a user, beside the recordings."""
+    assert main(["mcu", "dissector"]) == 0
+    (tmp_path / PLUGIN).write_text(capsys.readouterr().out, encoding="utf-8")
 
 
 def tshark(path: Path, *options: str) -> str:
     assert TSHARK is not None
     run = subprocess.run(
-        [TSHARK, "-X", f"lua_script:{SHIPPED}", "-r", str(path), *options],
+        [TSHARK, "-X", f"lua_script:{path.with_name(PLUGIN)}", "-r", str(path), *options],
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     errors = [line for line in run.stderr.splitlines() if "Running as user" not in line]

@@ -1,19 +1,15 @@
-"""Writes the Wireshark dissector: the catalogue as a Lua table in front of `dissector_core.lua`.
-
-`python -m vsecc_uart.dissector` renews `vsecc_uart.lua`, the file that is shipped; a test keeps it current.
-"""
+"""Makes the Wireshark dissector: the catalogue as a Lua table in front of `dissector_core.lua`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from importlib.resources import files
 
+from vsecc_link import crc, frame
 from vsecc_link import messages as catalogue
 from vsecc_uart.naming import HEX_FIELDS, names_of, unit_of
 
-FOLDER = Path(__file__).parent
-CORE = FOLDER / "dissector_core.lua"
-SHIPPED = FOLDER / "vsecc_uart.lua"
+CORE = "dissector_core.lua"
 
 _KINDS = {catalogue.INT: "int", catalogue.BOOL: "bool", catalogue.TEXT: "text", catalogue.BYTES: "bytes"}
 _TRAVELS = {catalogue.RELIABLE: "reliable", catalogue.CYCLIC: "cyclic"}
@@ -26,12 +22,15 @@ def dissector() -> str:
         f"-- Catalogue {catalogue.catalogue_crc():08x}, protocol "
         + ".".join(map(str, catalogue.PROTOCOL_VERSION)),
         "",
+        f"local HEAD, CRC_SIZE, PAYLOAD_MAX = {frame.HEAD_SIZE}, {crc.CRC_SIZE}, {frame.PAYLOAD_MAX}",
+        f"local FRAME_TIMEOUT_S = {frame.FRAME_TIMEOUT_MS / 1000}",
+        f"local KINDS = {_value_table(frame.KIND_NAMES)}",
         f"local CATALOGUE_CRC = {catalogue.catalogue_crc()}",
         "local CATALOGUE = {",
     ]
     for message_id in sorted(catalogue.CATALOGUE):
         head += _message(message_id)
-    return "\n".join([*head, "}", "", CORE.read_text(encoding="utf-8")])
+    return "\n".join([*head, "}", "", files(__package__).joinpath(CORE).read_text(encoding="utf-8")])
 
 
 def _message(message_id: int) -> list[str]:
@@ -78,12 +77,3 @@ def _proto_field(message: str, key: str, kind: int, low: int, values: Sequence[s
 def _value_table_of_messages() -> str:
     rows = (f'[{number}] = "{catalogue.CATALOGUE[number][0]}"' for number in sorted(catalogue.CATALOGUE))
     return "{" + ", ".join(rows) + "}"
-
-
-def main() -> None:
-    """Renew the shipped file."""
-    SHIPPED.write_text(dissector(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

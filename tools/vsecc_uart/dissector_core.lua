@@ -1,9 +1,6 @@
--- What is below is the same for every catalogue.
+-- What is below is the same for every catalogue; dissector.py puts the constants of the frame before it, and
 -- CATALOGUE[id] = {name, from, travel, fields = {{key, kind, low, high, names, bits, field}, ...}}
 
-local HEAD, CRC_SIZE, PAYLOAD_MAX = 11, 4, 241
-local FRAME_TIMEOUT_S = 0.045
-local KINDS = {[0] = "handshake", "reliable", "cyclic", "ack"}
 local bits_of = bit or bit32
 
 local pf = {
@@ -121,17 +118,9 @@ local function add_field(tree, field, kind, value, range)
         tree:add(pf.payload, range):add_proto_expert_info(px.payload, field.key .. " is a " .. kind .. ", not a " .. field.kind)
         return field.key .. "=?"
     end
-    local item
-    if kind == "text" then
-        item = tree:add(field.field, value)
-    elseif kind == "bytes" then
-        item = tree:add(field.field, value)
-    elseif kind == "bool" then
-        item = tree:add(field.field, range, value)
-    else
-        item = tree:add(field.field, range, value)
-    end
-    local size = (kind == "text" or kind == "bytes") and value:len() or value
+    local is_range = kind == "text" or kind == "bytes"
+    local item = is_range and tree:add(field.field, value) or tree:add(field.field, range, value)
+    local size = is_range and value:len() or value
     if kind ~= "bool" and (size < field.low or size > field.high) then
         local what = kind == "int" and "" or "length "
         item:add_proto_expert_info(px.range, field.key .. ": " .. what .. size .. " not in " .. field.low .. ".." .. field.high)
@@ -266,7 +255,7 @@ local function walk(buffer, limit, pinfo, root, from)
         local size = length + HEAD + CRC_SIZE
         local after = find_sync(buffer, at + 1, limit)
         if length > PAYLOAD_MAX or math.floor(control / 16) ~= 1 then
-            local reason = length > PAYLOAD_MAX and ("length " .. length .. " above 241") or "another frame format"
+            local reason = length > PAYLOAD_MAX and ("length " .. length .. " above " .. PAYLOAD_MAX) or "another frame format"
             root:add(pf.noise, buffer(at, after - at)):add_proto_expert_info(px.bad, reason)
             texts[#texts + 1] = "BAD " .. reason
             at = after

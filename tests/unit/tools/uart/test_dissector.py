@@ -1,14 +1,22 @@
-"""The shipped Wireshark dissector is the one this catalogue makes."""
+"""The Wireshark dissector is made of this program's catalogue; every field has its names."""
 
 from __future__ import annotations
 
-from vsecc_link import messages
+from vsecc_link import frame, messages
 from vsecc_uart import naming
-from vsecc_uart.dissector import SHIPPED, dissector
+from vsecc_uart.dissector import dissector
 
 
-def test_the_shipped_file_is_current():
-    assert SHIPPED.read_text(encoding="utf-8") == dissector(), "renew it: python -m vsecc_uart.dissector"
+def test_it_holds_the_catalogue_and_the_frame_of_this_program():
+    made = dissector()
+    assert f"local CATALOGUE_CRC = {messages.catalogue_crc()}\n" in made
+    sizes = (frame.HEAD_SIZE, frame.OVERHEAD - frame.HEAD_SIZE, frame.PAYLOAD_MAX)
+    assert "HEAD, CRC_SIZE, PAYLOAD_MAX = {}, {}, {}\n".format(*sizes) in made
+    for number, (name, sender, _, fields) in messages.CATALOGUE.items():
+        assert f'[{number}] = {{name = "{name}", from = "{sender}"' in made
+        for field in fields:
+            assert f'"vsecc_uart.{name.lower()}.{field[0]}"' in made
+    assert made.rstrip().endswith("USER0, vsecc)"), "the core comes last"
 
 
 def test_every_name_list_of_the_catalogue_is_used_by_some_field():
