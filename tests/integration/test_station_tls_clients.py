@@ -21,7 +21,7 @@ from vsecc_sim import virtual_time
 from vsecc_sim.station.options import StationOptions
 from vsecc_sim.station.station import SimulatedStation
 
-CROWD = 10
+CROWD = 50
 OPENSSL = shutil.which("openssl")
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -147,6 +147,12 @@ async def another_suite(station: SimulatedStation) -> None:
     await _refused(station, made, "(?i)alert.handshake.failure")
 
 
+async def another_curve(station: SimulatedStation) -> None:
+    made = context(station)
+    made.set_ecdh_curve("secp384r1")
+    await _refused(station, made, "(?i)alert.handshake.failure")
+
+
 async def no_trust(station: SimulatedStation) -> None:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.check_hostname = False
@@ -170,6 +176,26 @@ async def half_a_hello(station: SimulatedStation) -> None:
     hand.writer.write(hello[: len(hello) // 2])
     await until_closed(hand.reader)
     hand.writer.close()
+
+
+async def a_hello_byte_by_byte(station: SimulatedStation) -> None:
+    """Each byte in time, the whole much too late."""
+    hand = await by_hand(station)
+    for byte in hand.flight():
+        hand.writer.write(bytes((byte,)))
+        await asyncio.sleep(0.15)
+        if hand.reader.at_eof():
+            break
+    await until_closed(hand.reader)
+    hand.writer.close()
+
+
+async def a_hello_without_end(station: SimulatedStation) -> None:
+    """A handshake message that announces 16 MB."""
+    reader, writer = await connect(station)
+    writer.write(bytes.fromhex("160301400001ffffff") + bytes(0x4000 - 4))
+    await until_closed(reader)
+    writer.close()
 
 
 async def stall_after_the_first_flight(station: SimulatedStation) -> None:
@@ -252,7 +278,7 @@ async def renegotiation(station: SimulatedStation) -> None:
 
 
 async def a_crowd(station: SimulatedStation) -> None:
-    """Ten at once: one is served, nine are closed before any handshake."""
+    """Many at once: one is served, the others are closed before any handshake."""
     hands = [await by_hand(station) for _ in range(CROWD)]
     done = await asyncio.gather(*(hand.shake() for hand in hands), return_exceptions=True)
     served = [hand for hand, result in zip(hands, done, strict=True) if result is None]
@@ -269,9 +295,12 @@ CLIENTS: dict[str, tuple[Client, Cause, str]] = {
     "TLS 1.1 only": (tls_1_1_only, Cause.EV_PROTOCOL_ERROR, "TLS: unsupported protocol"),
     "TLS 1.3 only": (tls_1_3_only, Cause.EV_PROTOCOL_ERROR, "TLS: unsupported protocol"),
     "another suite": (another_suite, Cause.EV_PROTOCOL_ERROR, "TLS: no shared cipher"),
+    "another curve": (another_curve, Cause.EV_PROTOCOL_ERROR, "TLS: no shared cipher"),
     "no trust": (no_trust, Cause.EV_PROTOCOL_ERROR, "TLS: tlsv1 alert unknown ca"),
     "silence": (silence, Cause.EV_TIMEOUT, "no request for 10 s"),
     "half a hello": (half_a_hello, Cause.EV_TIMEOUT, "no request for 10 s"),
+    "a hello byte by byte": (a_hello_byte_by_byte, Cause.EV_TIMEOUT, "no request for 10 s"),
+    "a hello without end": (a_hello_without_end, Cause.EV_PROTOCOL_ERROR, "TLS: excessive message size"),
     "stall after the first flight": (stall_after_the_first_flight, Cause.EV_TIMEOUT, "no request for 10 s"),
     "silence after the handshake": (silence_after_the_handshake, Cause.EV_TIMEOUT, "no request for 10 s"),
     "hang up half way": (hang_up_half_way, Cause.EV_PROTOCOL_ERROR, "TLS: the car left"),
@@ -279,7 +308,7 @@ CLIENTS: dict[str, tuple[Client, Cause, str]] = {
     "a broken record": (a_broken_record, Cause.EV_PROTOCOL_ERROR, "TLS: "),
     "DIN inside": (din_inside, Cause.EV_PROTOCOL_ERROR, "no common protocol: urn:din:70121"),
     "renegotiation": (renegotiation, Cause.EV_PROTOCOL_ERROR, "TLS: sslv3 alert handshake failure"),
-    "ten at once": (a_crowd, Cause.EV_DISCONNECTED, "connection closed by the EV"),
+    "a crowd": (a_crowd, Cause.EV_DISCONNECTED, "connection closed by the EV"),
 }
 
 

@@ -52,7 +52,6 @@ class TlsCredentials:
         self._paths = (chain, key)
         self._wall_clock = wall_clock
         self._seen: tuple[object, ...] | None = None  # what the files looked like when they were read
-        self._context: ssl.SSLContext | None = None
         self._chain: Chain | None = None
         self._unusable = "not read yet"
 
@@ -74,8 +73,18 @@ class TlsCredentials:
         return self._chain.problem_at(datetime.fromtimestamp(self._wall_clock(), UTC))
 
     def context(self) -> ssl.SSLContext | None:
-        """For a new connection; None while there is a problem."""
-        return self._context if not self.problem() else None
+        """For one new connection; None while there is a problem.
+
+        Each has its own (1.6 ms): OpenSSL's session cache, which Python cannot turn off, goes with it, and
+        nothing can be resumed beyond the certificate it began with.
+        """
+        if self.problem():
+            return None
+        try:
+            return server_context(*self._paths)
+        except OSError as error:  # the files were changed since they were judged
+            self._seen, self._chain, self._unusable = None, None, _in_one_line(error)
+            return None
 
     def reload(self) -> None:
         """Read the files again although they look unchanged."""
@@ -88,12 +97,12 @@ class TlsCredentials:
         if seen == self._seen:
             return
         self._seen = seen
-        self._context = self._chain = None
+        self._chain = None
         try:
-            self._chain = _read(*self._paths, lists)
-            self._context = server_context(*self._paths)
+            chain = _read(*self._paths, lists)
+            server_context(*self._paths)  # OpenSSL takes them too
+            self._chain = chain
         except (OSError, ValueError) as error:
-            self._chain = None
             self._unusable = _in_one_line(error)
 
 
