@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import bisect
 import json
-import signal
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import median, quantiles
 from typing import Any
 
 from vsecc_bench import ecog
 from vsecc_bench.peers import PeerUnavailable
-from vsecc_bench.session import HOST_UP_S, sdp_addresses
-from vsecc_sim.ev import values as ev
-from vsecc_sim.ev.simulator import EvSimulator
-from vsecc_sim.mcu.service import McuEmulator
-from vsecc_sim.pecc.config import PeccConfig
-from vsecc_sim.pecc.point import ChargePoint
-from vsecc_sim.pecc.service import PeccServer
+from vsecc_bench.pep_figures import Figures
+from vsecc_bench.pep_two_cars import two_cars
 
 Progress = Callable[[str], None]
 SLOW_S = 0.1  # power electronics that take their time; PEP allows 500 ms
 QUICK_S = 0.002
-_CHARGE = b'"chargingState":"charge"'
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,7 +27,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "pep",
         help="EV request to PEP targetValues, beside the EcoG SECC",
         description="Two cars at our host (own process), the PECC answers at once and after 100 ms; "
-        "then the EcoG EVCC at both SECCs with power electronics of both kinds.",
+        "then the EcoG EVCC at both SECCs with power electronics of both kinds. What passes the wire is seen "
+        "only with root.",
         epilog="example: vsecc bench pep --json",
     )
     parser.add_argument("--profile", default="model-x-plaid", help="how the cars behave")
@@ -47,40 +38,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.set_defaults(run=run)
 
 
-@dataclass(slots=True)
-class Figures:
-    """One measurement; times in ms."""
-
-    name: str
-    answers_ms: list[float] = field(default_factory=list)  # CurrentDemandRes, seen by the car
-    targets_ms: list[float] = field(default_factory=list)  # request sent by the car to targetValues received
-    note: str = ""
-
-    def row(self) -> dict[str, Any]:
-        """Figures for the table and for --json."""
-        return {
-            "name": self.name,
-            "answers": _figures(self.answers_ms),
-            "targets": _figures(self.targets_ms),
-            "note": self.note,
-        }
-
-
-def _figures(times: list[float]) -> dict[str, Any] | None:
-    if len(times) < 2:
-        return None
-    return {
-        "count": len(times),
-        "median_ms": round(median(times), 3),
-        "p99_ms": round(quantiles(times, n=100, method="inclusive")[98], 3),
-        "max_ms": round(max(times), 3),
-    }
-
-
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     progress = lambda text: print(text, file=sys.stderr, flush=True)  # noqa: E731
-    rows = [asyncio.run(_two_cars(args, reply_s, progress)) for reply_s in (QUICK_S, SLOW_S)]
+    rows = [
+        asyncio.run(two_cars(args.profile, args.seconds, reply_s, progress)) for reply_s in (QUICK_S, SLOW_S)
+    ]
     if not args.no_peer:
         rows += _against_peer(progress)
     table = [figures.row() for figures in rows]
@@ -91,146 +54,23 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+_COLUMNS = {
+    "answers": "CurrentDemand answer",
+    "wire": "request to targetValues",
+    "targets": "the same, peers included",
+}
+
+
 def _print(table: list[dict[str, Any]]) -> None:
-    print(f"{'':<52} {'CurrentDemand answer, ms':^34} {'request to targetValues, ms':^34}")
-    print(f"{'':<52} " + f"{'n':>7} {'median':>8} {'p99':>8} {'max':>8} " * 2)
+    print(f"{'ms':<44}" + "".join(f" {title:^34}" for title in _COLUMNS.values()))
+    print(f"{'':<44}" + f" {'n':>7} {'median':>8} {'p99':>8} {'max':>8}" * len(_COLUMNS))
     for row in table:
         cells = []
-        for name in ("answers", "targets"):
+        for name in _COLUMNS:
             one = row[name] or {}
             cells += [f"{one.get('count', '-'):>7}"]
             cells += [f"{one.get(figure, '-'):>8}" for figure in ("median_ms", "p99_ms", "max_ms")]
-        print(f"{row['name']:<52} {' '.join(cells)}  {row['note']}")
-
-
-# --- our host, two cars ------------------------------------------------------------------------------
-
-
-class Watched(ChargePoint):
-    """Notes when targets of the charge loop arrive."""
-
-    def __init__(self, number: int, config: PeccConfig) -> None:
-        super().__init__(number, config)
-        self.targets_at: list[float] = []
-
-    def receive(self, data: str | bytes, now: float) -> None:
-        """As the charge point."""
-        if _CHARGE in (data.encode() if isinstance(data, str) else data):
-            self.targets_at.append(now)
-        super().receive(data, now)
-
-
-class Asking(EvSimulator):
-    """A car that remembers when it sent its requests of the charge loop."""
-
-    asked_at: list[float]
-
-    def _event(self, event: ev.Event) -> None:
-        if isinstance(event, ev.Answered) and event.message == "CurrentDemandRes":
-            self.asked_at.append(event.at - event.response_s)
-        super()._event(event)
-
-
-async def _two_cars(args: argparse.Namespace, reply_s: float, progress: Progress) -> Figures:
-    progress(
-        f"two cars ({args.profile}) for {args.seconds:.0f} s, the PECC answers after {reply_s * 1000:.0f} ms"
-    )
-    config = PeccConfig(manners=replace(PeccConfig().manners, reply_delay_s=reply_s))
-    points = [Watched(number, config) for number in (1, 2)]
-    server = PeccServer(points)
-    await server.start()
-    for number in server.links:
-        server.links[number].supervise(True)  # the relay's wire ends in another process
-    name = f"vsecc, two cars, PECC answers after {reply_s * 1000:.0f} ms"
-    try:
-        async with McuEmulator(url="tcp://127.0.0.1:0", interpreter="auto") as mcu:
-            return await _with_host(args, name, mcu, server, points)
-    finally:
-        await server.stop()
-
-
-async def _with_host(
-    args: argparse.Namespace, name: str, mcu: McuEmulator, server: PeccServer, points: list[Watched]
-) -> Figures:
-    with tempfile.TemporaryDirectory() as folder:
-        config = Path(folder) / "factory.json"
-        entries: list[dict[str, Any]] = [{"component": "Mcu", "variable": "Url", "value": mcu.url}]
-        for point in points:
-            for variable, value in (
-                ("Type", "Websocket"),
-                ("Uri", server.url(point.number)),
-                ("PepVersion", "auto"),
-            ):
-                entries.append(
-                    {
-                        "component": "PowerElectronics",
-                        "variable": variable,
-                        "evse": point.number,
-                        "value": value,
-                    }
-                )
-        config.write_text(json.dumps(entries))
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "vsecc_cli.main", "run", "--factory", str(config),
-            stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        try:
-            addresses = await asyncio.wait_for(sdp_addresses(process), HOST_UP_S)
-            await asyncio.wait_for(_linked(points), HOST_UP_S)
-            cars, results = await _charge(args, mcu, addresses)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            await process.wait()
-    figures = Figures(name)
-    for car, result, point in zip(cars, results, points, strict=True):
-        figures.answers_ms += result.answers.get("CurrentDemandRes", [])
-        figures.targets_ms += delays_ms(car.asked_at, point.targets_at)
-    broken = {rule for point in points for rule in point.conduct.counts}
-    figures.note = f"the PECC noted {', '.join(sorted(broken))}" if broken else ""
-    return figures
-
-
-async def _linked(points: list[Watched]) -> None:
-    while not all(point.linked for point in points):
-        await asyncio.sleep(0.05)
-
-
-async def _charge(
-    args: argparse.Namespace, mcu: McuEmulator, addresses: dict[int, str]
-) -> tuple[list[Asking], list[Any]]:
-    from vsecc_sim.ev.profiles import load_profile
-    from vsecc_sim.plant.battery import Battery
-    from vsecc_sim.station.outlet import EmulatedPilot
-
-    cars = []
-    for evse, address in addresses.items():
-        pilot = EmulatedPilot(mcu, evse)
-        pilot.set_state("B")
-        car = Asking(
-            args.profile,
-            sdp=f"sdp://{address}",
-            bus=None,
-            battery=Battery.of_profile(load_profile(args.profile), 30.0),
-            pilot=pilot,
-            target_soc_percent=100.0,
-        )
-        car.asked_at = []
-        cars.append(car)
-    tasks = [asyncio.create_task(car.run()) for car in cars]
-    await asyncio.sleep(args.seconds)
-    for car in cars:
-        car.request_stop()
-    return cars, list(await asyncio.gather(*tasks))
-
-
-def delays_ms(asked_at: list[float], targets_at: list[float]) -> list[float]:
-    """Each target from the newest request before it; of several for one request the first counts."""
-    delays: dict[int, float] = {}
-    for at in targets_at:
-        index = bisect.bisect_right(asked_at, at) - 1
-        if index >= 0:
-            delays.setdefault(index, (at - asked_at[index]) * 1000)
-    return list(delays.values())
+        print(f"{row['name']:<44} {' '.join(cells)}  {row['note']}")
 
 
 # --- the public EVCC at both --------------------------------------------------------------------------------

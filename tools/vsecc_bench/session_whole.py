@@ -11,6 +11,7 @@ from typing import Any
 
 from vsecc_bench import ecog, wire
 from vsecc_bench.own_station import station_in_namespace
+from vsecc_bench.wire_tcp import watching
 
 Progress = Callable[[str], None]
 OURS, THEIRS = "vsecc", "EcoG SECC"
@@ -68,7 +69,7 @@ def _several(python: Path, pair: ecog.VethPair, secc: str, protocol: str, rounds
     memory_mib, failed = 0.0, 0
     while len(sessions) < rounds and len(sessions) + failed < ATTEMPTS * rounds:
         with _serving(secc, python, pair, protocol) as pid:
-            with wire.watching(pair.station_namespace, pair.station_interface) as tap:
+            with watching(pair.station_interface, pair.station_namespace) as tap:
                 run = ecog.run_evcc(python, pair, LOOPS, protocol=protocol)
             memory_mib = max(memory_mib, ecog.tree_memory_mib(pid))
         times = wire.session_times(tap.segments, protocol)

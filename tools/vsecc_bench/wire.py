@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import subprocess
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from vsecc_bench.ecog import inside
+from vsecc_bench.wire_tcp import Segment, Stream
 from vsecc_host.v2g import v2gtp
 from vsecc_host.v2g.exi import DecodeError, Protocol, decode
 
 _CODECS = {"din": Protocol.DIN, "iso2": Protocol.ISO2}
-_SEQUENCE = 1 << 32
-
-
-class Segment(NamedTuple):
-    """A TCP segment: time in s, ports, sequence number, whether it opens its direction (SYN)."""
-
-    at: float
-    source: int
-    destination: int
-    sequence: int
-    opens: bool
-    data: bytes
 
 
 class Exchange(NamedTuple):
@@ -80,34 +65,25 @@ class SessionTimes:
         return [1000.0 * exchange.answer_s for exchange in self.exchanges if exchange.name == name]
 
 
-class _Stream:
-    """Bytes of one direction in order; what was sent twice counts once, at the first time."""
+class Messages:
+    """V2G messages of one direction."""
 
     def __init__(self) -> None:
-        self._next: int | None = None
-        self._early: dict[int, Segment] = {}
+        self.stream = Stream()
         self._framer = v2gtp.Framer()
 
-    def begin(self, sequence: int) -> None:
-        """After SYN."""
-        self._next = (sequence + 1) % _SEQUENCE
-
     def hear(self, segment: Segment) -> Iterator[tuple[float, bytes]]:
-        """Messages that are whole now, each with the time of its last byte."""
-        if self._next is None:
-            self._next = segment.sequence
-        self._early.setdefault(segment.sequence, segment)
-        while (found := self._early.pop(self._next, None)) is not None:
-            self._next = (self._next + len(found.data)) % _SEQUENCE
-            self._framer.feed(found.data)
+        """EXI of the messages that are whole now, each with the time of its last byte."""
+        for at, data in self.stream.hear(segment):
+            self._framer.feed(data)
             while (frame := self._framer.next()) is not None:
-                yield segment.at, frame.payload
+                yield at, frame.payload
 
 
 def session_times(segments: Iterable[Segment], protocol: str) -> SessionTimes | None:
     """The first connection with messages in it; None when there was none. It must not be encrypted."""
     car_port: int | None = None
-    streams = {True: _Stream(), False: _Stream()}  # from the car, to the car
+    streams = {True: Messages(), False: Messages()}  # from the car, to the car
     asked_at: float | None = None
     exchanges: list[Exchange] = []
     for segment in segments:
@@ -117,7 +93,7 @@ def session_times(segments: Iterable[Segment], protocol: str) -> SessionTimes | 
             continue
         from_car = segment.source == car_port
         if segment.opens:
-            streams[from_car].begin(segment.sequence)
+            streams[from_car].stream.begin(segment.sequence)
             continue
         for at, payload in streams[from_car].hear(segment):
             if from_car:
@@ -141,36 +117,3 @@ def _body(answer: bytes, protocol: str) -> Any:
             message = decode(codec, answer)
             return getattr(message, "body", message)
     return None
-
-
-class Tap:
-    """What passed an interface; complete once the `watching` block is left."""
-
-    def __init__(self) -> None:
-        self.segments: list[Segment] = []
-
-    def read(self, lines: Iterable[str]) -> None:
-        """Lines of the tap process."""
-        for line in lines:
-            at, source, destination, sequence, opens, data = json.loads(line)
-            self.segments.append(Segment(at, source, destination, sequence, opens, bytes.fromhex(data)))
-
-
-@contextlib.contextmanager
-def watching(namespace: str, interface: str) -> Iterator[Tap]:
-    """Record an interface of a network namespace while the body runs."""
-    process = subprocess.Popen(
-        inside(namespace, sys.executable, "-m", "vsecc_bench.wire_tap", interface),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    tap = Tap()
-    try:
-        assert process.stdout is not None
-        if process.stdout.readline().strip() != "ready":
-            raise RuntimeError(f"cannot record {interface}")
-        yield tap
-    finally:
-        told, _ = process.communicate()
-        tap.read(told.splitlines())

@@ -40,6 +40,11 @@ class Line(asyncio.Protocol):
         """TLS is spoken."""
         return self._transport is not None and self._transport.get_extra_info("ssl_object") is not None
 
+    @property
+    def charger_port(self) -> int | None:
+        """TCP port at the other end; None before there is a connection."""
+        return None if self._transport is None else int(self._transport.get_extra_info("peername")[1])
+
     # --- asyncio ---------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

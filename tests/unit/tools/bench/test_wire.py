@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsecc_bench import session_whole, wire
-from vsecc_bench.wire import Segment
 from vsecc_bench.wire_tap import segment
+from vsecc_bench.wire_tcp import Segment
 from vsecc_host.v2g import v2gtp
 from vsecc_host.v2g.exi import Protocol, encode
 from vsecc_host.v2g.exi import iso15118_2 as m
