@@ -177,10 +177,42 @@ def test_an_unreachable_station_is_a_difference(tmp_path: Path) -> None:
     assert report.differences == ["supportedAppProtocolReq: refused"]
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"frames": [{}]}', "\0"])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"frames": [{}]}', "\0", "[" * 100_000])
 def test_no_capture(tmp_path: Path, content: str) -> None:
     path = tmp_path / "x.json"
     path.write_text(content)
+    with pytest.raises(NotReplayable):
+        load(path)
+
+
+GARBLED = {"t": 1, "dir": "ev->evse", "kind": "v2gtp", "hex": "ff"}
+NO_ANSWER_OF_OURS = {"t": 2, "dir": "evse->ev", "kind": "v2gtp", "hex": "ff"}
+
+
+@pytest.mark.parametrize(
+    ("decoded", "name"),
+    [
+        (None, "undecodable"),
+        ({}, "undecodable"),
+        ({"V2G_Message": 5}, "V2G_Message"),
+        ({"V2G_Message": {"Body": {}}}, "undecodable"),
+        ({"V2G_Message": {"Body": {"SessionSetupReq": {}}}}, "SessionSetupReq"),
+    ],
+)
+def test_a_message_nobody_can_read_is_played_all_the_same(tmp_path: Path, decoded: object, name: str) -> None:
+    frames = [{**GARBLED, "decoded": decoded}, NO_ANSWER_OF_OURS]
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"ev": {"what": "a"}, "evse": {"what": "b"}, "frames": frames}))
+    (session,) = load(path).sessions
+    assert session.exchanges[0].told.name == name
+    assert session.exchanges[0].answer is not None and session.session_id == b""
+
+
+@pytest.mark.parametrize("time", ["nan", "inf", 1e308, 10**400])
+def test_times_no_clock_shows(tmp_path: Path, time: object) -> None:
+    path = tmp_path / "x.json"
+    frames = [{**GARBLED, "t": time}]
+    path.write_text(json.dumps({"ev": {"what": "a"}, "evse": {"what": "b"}, "frames": frames}))
     with pytest.raises(NotReplayable):
         load(path)
 

@@ -1,21 +1,24 @@
-"""Fuzz target of the whole MCU program by its line.
-
-A vehicle waits in C; whatever comes, no relay is fed, no pilot, lock or output moves, and the loop goes on
-(rule S7).
-"""
+"""The whole MCU program, by its line: a vehicle waits in C and whatever comes, nothing moves (rule S7)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fuzz.runner import random_bytes
 from unit.mcu.boards import Bench
 from unit.mcu.hosts import Host
 
-from vsecc_link import frame
+from vsecc_link import envelope, frame, messages
 
-COUNT = 300
+MAX_LEN = 400
 CHUNK = 90
+
+
+def seeds() -> Iterator[bytes]:
+    """Commands of a host, bare and in a frame of another session."""
+    for command in ((messages.GRANT, 1, 7, 500), (messages.CLEAR_FAULTS, 1), (messages.SET_OUTPUTS, 1, 1)):
+        payload = envelope.pack(command, envelope.HOST)
+        yield payload
+        yield frame.build(frame.RELIABLE, 3, 1, 1, payload)
 
 
 def ready() -> Host:
@@ -47,8 +50,3 @@ def one_input(data: bytes) -> None:
     host.cycles(2 * frame.FRAME_TIMEOUT_MS)
     assert outputs(bench) == before
     assert not bench.safety.guards[0].faults and bench.control.cycle_overruns == 0
-
-
-def inputs() -> Iterator[bytes]:
-    """What a line in trouble carries."""
-    return random_bytes(400)

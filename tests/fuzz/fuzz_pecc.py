@@ -1,10 +1,8 @@
-"""Fuzz target of the PECC simulator: whatever an SECC sends, nothing is raised, our frames are legal."""
+"""The PECC simulator's charge point: whatever an SECC sends, nothing is raised, our frames are legal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-from fuzz.runner import random_bytes
 
 from vsecc_host.pep.codec import decode
 from vsecc_host.pep.versions import PepVersion
@@ -28,8 +26,13 @@ TEMPLATES = (
     '{"type":"error","kind":"error","sequenceNumber":0,"payload":{"errorCategory":"format","errorDetails":""}}',
 )
 _VERSIONS = tuple(PepVersion)
-COUNT = 1_000
 _MAX_TICKS = 200
+
+
+def seeds() -> Iterator[bytes]:
+    """Each frame in turn with 1 s between them, for every version."""
+    for version in range(len(_VERSIONS)):
+        yield bytes([version]) + b"".join(bytes((100, which, 0, 200)) for which in range(len(TEMPLATES)))
 
 
 def one_input(data: bytes) -> None:
@@ -71,8 +74,3 @@ def _pass(point: ChargePoint, now: float, seconds: float) -> float:
         point.tick(max(now, due))
         now = max(now, due)
     raise AssertionError(f"deadline {due} stays behind {end}")
-
-
-def inputs() -> Iterator[bytes]:
-    """Scripts without any form: every byte means something."""
-    return random_bytes(400)

@@ -1,12 +1,10 @@
-"""Fuzz target of PEP: whatever arrives at whatever moment, nothing is raised and memory stays bounded."""
+"""The PEP machine: whatever frames arrive at whatever moment, nothing is raised and memory stays bounded."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-
-from fuzz.runner import random_bytes
 
 from vsecc_host.pep import codec
 from vsecc_host.pep.config import PepConfig
@@ -58,7 +56,6 @@ VALUES = (
     "noImd",
     "standby",
 )
-COUNT = 2_000
 _VERSIONS, _PHASES, _STATES = tuple(PepVersion), tuple(Phase), tuple(CpState)
 _VIEW = EvseMachine(1).view
 _MAX_TICKS = 8
@@ -81,6 +78,14 @@ def _templates() -> list[dict[str, object]]:
 
 
 TEMPLATES = _templates()
+
+
+def seeds() -> Iterator[bytes]:
+    """Each frame in turn, 1 s apart, and the commands of a session between them, for every version."""
+    for version in range(len(_VERSIONS)):
+        frames = b"".join(bytes((100, which, 0, 64)) for which in range(len(TEMPLATES)))
+        verbs = b"".join(bytes((what, which, 1, 32)) for what in (0, 8, 16) for which in range(4))
+        yield bytes([version]) + frames + verbs + frames
 
 
 def one_input(data: bytes) -> None:
@@ -162,8 +167,3 @@ def _frame(what: int, which: int, place: int, value: int) -> str | bytes:
     if what >= 250:
         return bytes((which, place, value))
     return text[: place % len(text)] if what >= 245 else text
-
-
-def inputs() -> Iterator[bytes]:
-    """Scripts without any form: every byte means something."""
-    return random_bytes(400)

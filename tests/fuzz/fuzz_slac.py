@@ -1,10 +1,8 @@
-"""Fuzz target of SLAC: whatever arrives at whatever moment, nothing is raised and memory stays bounded."""
+"""SLAC at both ends: whatever frames arrive at whatever moment, nothing is raised, memory stays bounded."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-
-from fuzz.runner import random_bytes
 
 from vsecc_host.slac import codec
 from vsecc_host.slac import messages as m
@@ -13,11 +11,13 @@ from vsecc_host.slac.machine import SlacMachine
 from vsecc_host.slac.table import PortState
 from vsecc_host.slac.times import MAX_SESSIONS
 from vsecc_host.station.values import CpState
+from vsecc_sim.plc.ev_machine import EvSlacMachine
+from vsecc_sim.plc.habits import load
+from vsecc_sim.plc.modem import SimModem
 
 OWN = bytes.fromhex("02a0b0c0d001")
 CARS = (bytes.fromhex("0465650064c3"), bytes.fromhex("98ed5cdad998"))
 RUNS = (bytes(8), b"TESLA EV")
-COUNT = 2_000
 _STATES = tuple(CpState)
 _ANSWERING = (PortState.LISTENING, PortState.MATCHING, PortState.JOINING)
 _MAX_REASONS = 32
@@ -49,8 +49,38 @@ def _templates() -> list[bytes]:
 TEMPLATES = _templates()
 
 
+def seeds() -> Iterator[bytes]:
+    """A frame as it is, and a script with every frame after a start."""
+    yield from TEMPLATES
+    yield bytes((0, 0, 0, 10)) + b"".join(bytes((100, which, 0, 3)) for which in range(len(TEMPLATES)))
+
+
 def one_input(data: bytes) -> None:
-    """Bytes as a script: what happens next, to which frame, how bent, after how long."""
+    """The bytes as one frame for everybody, then as a script for the station."""
+    a_frame(data)
+    a_script(data)
+
+
+def a_frame(data: bytes) -> None:
+    """What decodes encodes, and to the same once more; the simulated car and modem bear it."""
+    car = EvSlacMachine(CARS[0], load(), bytes)
+    car.start(0.0)
+    car.receive(data, 0.1)
+    codec.redacted(data)
+    try:
+        seen = codec.decode(data)
+    except codec.CodecError:
+        return
+    if seen is not None:
+        written = codec.encode(seen.destination, seen.source, seen.message)
+        again = codec.decode(written)
+        assert again is not None
+        assert codec.encode(again.destination, again.source, again.message) == written
+        SimModem(mac=OWN, evse=True).answer(seen, 0.1)
+
+
+def a_script(data: bytes) -> None:
+    """What happens next, to which frame, how bent, after how long."""
     machine = SlacMachine(evse_id=1, config=SlacConfig(), randomness=bytes)
     now = 0.0
     machine.connected(OWN, now)
@@ -95,8 +125,3 @@ def _step(machine: SlacMachine, what: int, which: int, place: int, value: int, n
         if what >= 128:
             frame[place % len(frame)] = value
         machine.receive(bytes(frame[: len(frame) - (value if what >= 240 else 0)]), now)
-
-
-def inputs() -> Iterator[bytes]:
-    """Scripts without any form: every byte means something."""
-    return random_bytes(400)

@@ -1,11 +1,9 @@
-"""Fuzz target of what the UART tool reads: both directions, recordings, filters, requests to the proxy."""
+"""What the UART tool reads: bytes of both directions, recordings, filters, requests to the proxy."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-
-from fuzz.runner import mutations
 
 from vsecc_host.records import pcapng
 from vsecc_host.records.pcapng_read import PcapngError, PcapngReader
@@ -21,7 +19,27 @@ from vsecc_uart.show import Clock, as_json, brief, line
 from vsecc_uart.statistics import Statistics
 from vsecc_uart.values import SENDERS, BadRecord, Chunk, FrameRecord
 
-COUNT = 3_000
+
+def seeds() -> Iterator[bytes]:
+    """A line, a recording, a filter and a request."""
+    status = (messages.STATUS, *[max(0, row[2]) for row in messages.CATALOGUE[messages.STATUS][3]])
+    log = (messages.LOG, 1, 1, "a\x1b[31m\r\n")
+    said = [
+        bytes([0x21]) + frame.build(frame.CYCLIC, 7, 1, 1, envelope.pack(status, envelope.MCU)),
+        bytes([0x21]) + frame.build(frame.RELIABLE, 7, 1, 1, envelope.pack(log, envelope.MCU)),
+        bytes([0x20])
+        + frame.build(frame.CYCLIC, 9, 1, 1, envelope.pack((messages.GRANT, 1, 1, 500), envelope.HOST)),
+        bytes([0x20])
+        + frame.build(frame.HANDSHAKE, 0, 7, 0, envelope.pack(envelope.host_hello(""), envelope.HOST)),
+    ]
+    record = pcapng.section_header("x") + pcapng.interface(147, "u") + pcapng.packet(0, 1.0, b"abc", 1, "c")
+    yield from (
+        *said,
+        b"".join(said),
+        record,
+        b"CP_STATE or not (port==1 and state~'C')",
+        b'{"from": "mcu", "hex": ""}',
+    )
 
 
 def one_input(data: bytes) -> None:
@@ -87,26 +105,3 @@ def a_filter(data: bytes) -> None:
     """Any text."""
     with contextlib.suppress(BadFilter):
         compile_filter(data.decode("latin-1"))
-
-
-def inputs() -> Iterator[bytes]:
-    """Mutations of a line, a recording and a filter."""
-    status = (messages.STATUS, *[max(0, row[2]) for row in messages.CATALOGUE[messages.STATUS][3]])
-    log = (messages.LOG, 1, 1, "a\x1b[31m\r\n")
-    said = [
-        bytes([0x21]) + frame.build(frame.CYCLIC, 7, 1, 1, envelope.pack(status, envelope.MCU)),
-        bytes([0x21]) + frame.build(frame.RELIABLE, 7, 1, 1, envelope.pack(log, envelope.MCU)),
-        bytes([0x20])
-        + frame.build(frame.CYCLIC, 9, 1, 1, envelope.pack((messages.GRANT, 1, 1, 500), envelope.HOST)),
-        bytes([0x20])
-        + frame.build(frame.HANDSHAKE, 0, 7, 0, envelope.pack(envelope.host_hello(""), envelope.HOST)),
-    ]
-    record = pcapng.section_header("x") + pcapng.interface(147, "u") + pcapng.packet(0, 1.0, b"abc", 1, "c")
-    seeds = [
-        *said,
-        b"".join(said),
-        record,
-        b"CP_STATE or not (port==1 and state~'C')",
-        b'{"from": "mcu", "hex": ""}',
-    ]
-    return mutations(seeds)

@@ -7,7 +7,6 @@ import asyncio
 import json
 import signal
 import sys
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +15,6 @@ from vsecc_cli.errors import CommandError
 if TYPE_CHECKING:
     from vsecc_sim.mcu.service import McuEmulator
     from vsecc_sim.mcu.trace import Entry
-
-_STEP_KEYS = {"at_s", "ev", "port", "ohm", "fault", "active", "value", "inputs"}
-_ACTIONS = ("ev", "ohm", "fault", "inputs")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -50,50 +46,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Run until interrupted or the duration is over."""
+    from vsecc_sim.mcu.scenario import load_scenario
+
     steps = load_scenario(args.scenario) if args.scenario else []
     return asyncio.run(_serve(args, steps))
-
-
-def load_scenario(path: Path) -> list[dict[str, Any]]:
-    """Steps sorted by `at_s`, checked; TOML has them as [[step]], JSON as {"step": [...]}."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        data = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (OSError, ValueError) as error:
-        raise CommandError(f"{path}: {error}") from error
-    steps = data.get("step") if isinstance(data, dict) else None
-    if not isinstance(steps, list):
-        raise CommandError(f"{path}: no list of steps named `step`")
-    for number, step in enumerate(steps, 1):
-        problem = _problem_of(step)
-        if problem:
-            raise CommandError(f"{path}: step {number}: {problem}")
-    return sorted(steps, key=lambda step: float(step["at_s"]))
-
-
-def _problem_of(step: Any) -> str | None:
-    from vsecc_sim.mcu import commands
-    from vsecc_sim.mcu.faults import FAULTS
-
-    if not isinstance(step, dict) or not isinstance(step.get("at_s"), (int, float)):
-        return "needs `at_s`, a number of seconds"
-    unknown = sorted(set(step) - _STEP_KEYS)
-    if unknown:
-        return f"unknown key {unknown[0]}"
-    if sum(action in step for action in _ACTIONS) != 1:
-        return f"needs exactly one of {', '.join(_ACTIONS)}"
-    if "fault" in step and step["fault"] not in FAULTS:
-        return f"no fault {step['fault']}; there are {', '.join(sorted(FAULTS))}"
-    if step.get("port", 1) not in ((1, 2, 3) if str(step.get("fault")).startswith("relay-") else (1, 2)):
-        return f"no port {step['port']}"
-    try:
-        if "ev" in step:
-            commands.ev(1, state=step["ev"])
-        if "inputs" in step:
-            commands.inputs(step["inputs"])
-    except (TypeError, ValueError, AttributeError) as error:
-        return str(error)
-    return None
 
 
 async def _serve(args: argparse.Namespace, steps: list[dict[str, Any]]) -> int:

@@ -13,6 +13,7 @@ from aiohttp import web
 logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 64 * 1024  # the largest sensible body is a few hundred bytes
+MAX_NUMBER = 1e12  # beyond any quantity of a charger
 
 
 class Refused(ValueError):
@@ -37,7 +38,7 @@ View = Callable[[], dict[str, Any]]
 def parse_body(verb: str, fields: Fields, raw: bytes) -> dict[str, Any]:
     """The checked body of a verb; raises Refused naming what is wrong."""
     try:
-        body = json.loads(raw or b"{}")
+        body = json.loads(raw or b"{}", parse_constant=_number, parse_float=_number, parse_int=_whole)
     except (ValueError, RecursionError) as error:
         raise Refused(f"not JSON: {error}") from error
     if not isinstance(body, dict):
@@ -53,12 +54,32 @@ def parse_body(verb: str, fields: Fields, raw: bytes) -> dict[str, Any]:
     return body
 
 
+def _number(text: str) -> float:
+    """ValueError for infinity, for what is no number, and for what nobody can mean."""
+    if not abs(value := float(text)) <= MAX_NUMBER:
+        raise ValueError(f"number {text[:20]}")
+    return value
+
+
+def _whole(text: str) -> int:
+    _number(text)
+    return int(text)
+
+
 def _check(name: str, value: object, rule: Field) -> None:
     kinds = rule.kind if isinstance(rule.kind, tuple) else (rule.kind,)
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
         raise Refused(f"{name} must be a {' or '.join(kind.__name__ for kind in kinds)}")
     if rule.allowed and value not in rule.allowed:
         raise Refused(f"{name} must be one of {', '.join(map(str, rule.allowed))}")
+
+
+async def _read(request: web.Request) -> bytes:
+    """The body; Refused when it is larger than any sensible one."""
+    try:
+        return await request.read()
+    except web.HTTPRequestEntityTooLarge as error:
+        raise Refused(f"a body of more than {MAX_BODY_BYTES} bytes") from error
 
 
 class ControlServer:
@@ -95,7 +116,7 @@ class ControlServer:
             known = ", ".join(self._bodies)
             return web.json_response({"error": f"no such verb; there are {known}"}, status=404)
         try:
-            raw = await request.read()
+            raw = await _read(request)
             self._verbs[verb](parse_body(verb, self._bodies[verb], raw))
         except Refused as error:
             logger.warning("control: %s refused: %s", verb, error)

@@ -69,7 +69,7 @@ class Request:
             data = bytes.fromhex(asked.get("hex", ""))
         except BadRequest:
             raise
-        except (ValueError, TypeError, RecursionError) as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
             raise BadRequest(f"not a request: {error}") from error
         return cls(asked["from"], data, noise if seconds else None, seconds)
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -18,6 +18,15 @@ _E = TypeVar("_E", bound=x509.ExtensionType)
 
 _BEGIN = b"-----BEGIN CERTIFICATE-----"
 _CPO = "CPO"  # domain component of a station's leaf, annex F
+# The library reads a certificate's parts when they are asked for, and raises these then.
+_UNREADABLE = (
+    ValueError,
+    TypeError,  # a name in a string type that does not belong there
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 class CertificateProblem(ValueError):
@@ -71,22 +80,30 @@ def read_server_chain(
 
     `revocation_lists`: PEM by name; one that cannot be followed is no reason to refuse, see `Chain.hint`.
     """
-    certificates = _certificates(chain_pem)
     try:
-        key = serialization.load_pem_private_key(key_pem, password=None)
+        certificates = _certificates(chain_pem)
+        leaf = certificates[0]
+        _check_key(leaf, _public_key(key_pem))
+        _check_purpose(leaf)
+        for certificate, issuer in pairwise(certificates):
+            _check_issued(certificate, issuer)
+        unread = tuple(
+            filter(None, (_check_revoked(certificates, *one) for one in (revocation_lists or {}).items()))
+        )
+        return Chain(certificates=certificates, unread=unread)
+    except CertificateProblem:
+        raise
+    except _UNREADABLE as error:
+        raise CertificateProblem(f"the certificates hold what nobody can read: {error}") from error
+
+
+def _public_key(key_pem: bytes) -> object:
+    try:
+        return serialization.load_pem_private_key(key_pem, password=None).public_key()
     except TypeError:
         raise CertificateProblem("the private key is encrypted") from None
-    except ValueError:
+    except (ValueError, UnsupportedAlgorithm):
         raise CertificateProblem("the private key is no PEM private key") from None
-    leaf = certificates[0]
-    _check_key(leaf, key.public_key())
-    _check_purpose(leaf)
-    for certificate, issuer in pairwise(certificates):
-        _check_issued(certificate, issuer)
-    unread = tuple(
-        filter(None, (_check_revoked(certificates, *one) for one in (revocation_lists or {}).items()))
-    )
-    return Chain(certificates=certificates, unread=unread)
 
 
 def _certificates(chain_pem: bytes) -> tuple[x509.Certificate, ...]:
@@ -96,6 +113,9 @@ def _certificates(chain_pem: bytes) -> tuple[x509.Certificate, ...]:
         raise CertificateProblem("the certificate chain is no PEM certificate") from None
     if len(certificates) != chain_pem.count(_BEGIN):  # the loader passes over a block that is cut short
         raise CertificateProblem("the certificate chain is cut short")
+    for certificate in certificates:  # what `Chain` shows later can be read
+        _common_name(certificate)
+        _ = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     return certificates
 
 

@@ -43,7 +43,10 @@ _FIELDS = {
 
 def read_json(text: str) -> list[Entry]:
     """Entries of a factory or overrides file; ValueError says what is wrong with which entry."""
-    rows = json.loads(text)
+    try:
+        rows = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
     if not isinstance(rows, list):
         raise ValueError("not a JSON list")
     return [_entry(row, index) for index, row in enumerate(rows)]
@@ -76,7 +79,10 @@ def _entry(row: object, index: int) -> Entry:
 
 def read_toml(text: str) -> list[Entry]:
     """Entries of a configuration file: [Component], [Component.Instance], [evse.1.Component]."""
-    tables = tomllib.loads(text)
+    try:
+        tables = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
     entries: list[Entry] = []
     for name, table in tables.items():
         if not isinstance(table, dict):

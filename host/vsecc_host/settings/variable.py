@@ -12,6 +12,7 @@ from typing import NamedTuple
 Value = str | int | float | bool
 
 MAX_TEXT = 2500  # OCPP 2.0.1: ValueSize of an attribute
+MAX_INTEGER = 2**53  # beyond it a JSON reader elsewhere may round
 
 
 class Kind(Enum):
@@ -109,6 +110,8 @@ class Variable:
     def _check_text(self, value: str) -> None:
         if len(value) > MAX_TEXT:
             raise ValueError(f"longer than {MAX_TEXT} characters")
+        if any("\ud800" <= char <= "\udfff" for char in value):
+            raise ValueError(f"{value!r} holds half a character")
         if self.pattern and not re.fullmatch(self.pattern, value):
             raise ValueError(f"{value!r} is not {self.form}")
         words = value.split(",") if self.kind is Kind.MEMBERS else [value]
@@ -139,18 +142,19 @@ def _integer(raw: object) -> int:
         raw = int(raw) if raw.strip().lstrip("+-").isdigit() else raw
     if isinstance(raw, bool) or not isinstance(raw, int):
         raise ValueError(f"{raw!r} is not a whole number")
+    if abs(raw) > MAX_INTEGER:
+        raise ValueError("too large a number")
     return raw
 
 
 def _decimal(raw: object) -> float:
-    if isinstance(raw, str):
-        try:
-            raw = float(raw)
-        except ValueError:
-            raise ValueError(f"{raw!r} is not a number") from None
-    if isinstance(raw, bool) or not isinstance(raw, (int, float)) or not math.isfinite(raw):
+    try:
+        value = math.nan if isinstance(raw, bool) else float(raw)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        value = math.nan
+    if not math.isfinite(value):
         raise ValueError(f"{raw!r} is not a number")
-    return float(raw)
+    return value
 
 
 def _boolean(raw: object) -> bool:

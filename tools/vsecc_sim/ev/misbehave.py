@@ -27,6 +27,7 @@ class Do(StrEnum):
     NEVER_READ = "never_read"  # from here on leave the answers in the socket
 
 
+MAX_NUMBER = 1e9  # s, A, V or W: whatever a car may claim
 GARBAGE_FRAME = "01fe80010000000880ffffffffffffff"  # V2GTP header, EXI header, a root that does not exist
 
 
@@ -102,7 +103,10 @@ def _flag(value: object) -> bool:
 def _number(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise ValueError(f"{value!r} is no number")
-    return float(value)
+    number = float(value)
+    if not abs(number) <= MAX_NUMBER:
+        raise ValueError(f"{value!r} is too large")
+    return number
 
 
 def _count(value: object) -> int:
@@ -131,6 +135,8 @@ def parse_acts(entries: Iterable[Mapping[str, Any]]) -> tuple[Act, ...]:
 
 def parse_act(entry: Mapping[str, Any], where: str = "misbehave") -> Act:
     """One act from a table; ProfileError names what is wrong in `where`."""
+    if not isinstance(entry, Mapping):
+        raise ProfileError(f"{where}: must be a table")
     values = dict(entry)
     try:
         for key, convert in _CONVERT.items():
@@ -138,7 +144,7 @@ def parse_act(entry: Mapping[str, Any], where: str = "misbehave") -> Act:
                 values[key] = convert(values[key])
         act = Act(**values)
         bytes.fromhex(act.hex)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ProfileError(f"{where}: {error}") from None
     if act.do is Do.SKIP and act.to is None:
         raise ProfileError(f"{where}: skip needs to")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vsecc_sim.ev.misbehave import Act, parse_acts
+from vsecc_sim.ev.misbehave import MAX_NUMBER, Act, parse_acts
 from vsecc_sim.ev.profiles import Profile, ProfileError, load_profile
 
 _KEYS: dict[str, type | tuple[type, ...]] = {
@@ -50,7 +50,7 @@ def load_scenario(path: str | Path, profile: str | None = None) -> Scenario:
     """Scenario from a TOML file, `profile` over the one it names; ProfileError, OSError."""
     try:
         table = tomllib.loads(Path(path).read_text("utf-8"))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ProfileError(f"{path}: {error}") from None
     return parse_scenario(table, profile)
 
@@ -61,6 +61,8 @@ def parse_scenario(table: Mapping[str, Any], profile: str | None = None) -> Scen
     for key, value in values.items():
         if key not in _KEYS or isinstance(value, bool) or not isinstance(value, _KEYS[key]):
             raise ProfileError(f"scenario: {key} = {value!r}: known are {', '.join(_KEYS)}")
+        if isinstance(value, (int, float)) and not 0 <= value <= MAX_NUMBER:
+            raise ProfileError(f"scenario: {key} = {value!r}: not from 0 to {MAX_NUMBER:g}")
     name = profile or values.pop("profile", "default")
     values.pop("profile", None)
     chosen = load_profile(name, values.pop("changes", {}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
@@ -15,12 +14,13 @@ Command = dict[str, Any]
 _INPUT = re.compile(r"(d|a|dip|t|tr)([1-9])|supply|button|cc1ac|cc1dc")
 _COUNTS = {"d": 8, "a": 2, "dip": 4, "t": 9, "tr": 9}
 _KNOWN = "d1..d8, a1, a2, t1..t9, tr1..tr9, dip1..dip4, supply, cc1ac, cc1dc, button"
+_LARGEST = 1e9  # V, ohm or degrees: nothing a terminal can see
 _BROKEN_OHM: dict[str, float | None] = {"open": None, "short": 0.0}
 
 
 def ev(port: int, *, state: str | None = None, resistance_ohm: float | None = None) -> Command:
     """The car's end of the pilot: a state, or any resistance (None: nothing connected)."""
-    if state is not None and state not in STATE_OHM:
+    if state is not None and (not isinstance(state, str) or state not in STATE_OHM):
         raise ValueError(f"EV state {state!r}: not one of {', '.join(STATE_OHM)}")
     return {"do": "ev", "port": port, "state": state, "ohm": resistance_ohm}
 
@@ -36,13 +36,15 @@ def inputs(values: dict[str, Any]) -> Command:
     d1..d8: on/off, or volts. dip1..dip4, button: on/off. a1, a2, supply, cc1ac, cc1dc: volts. t1..t9: degrees
     by the device's formula, tr1..tr9: ohm; either also "open" or "short".
     """
+    if not isinstance(values, dict):
+        raise ValueError("inputs are terminals with their values")
     for name, value in values.items():
         match = _INPUT.fullmatch(name)
         if not match or (match[1] and int(match[2]) > _COUNTS[match[1]]):
             raise ValueError(f"no input {name}; there are {_KNOWN}")
-        if match[1] in ("t", "tr") and value in _BROKEN_OHM:
+        if match[1] in ("t", "tr") and isinstance(value, str) and value in _BROKEN_OHM:
             continue
-        if not isinstance(value, (bool, int, float)) or not math.isfinite(value):
+        if not isinstance(value, (bool, int, float)) or not abs(value) <= _LARGEST:
             raise ValueError(f"input {name}: {value!r} is not a number or a boolean")
     return {"do": "inputs", "values": values}
 

@@ -72,8 +72,8 @@ class Scenario:
 
 def load_scenario(path: Path) -> Scenario:
     """Scenario of a file; ScenarioError names file and place, OSError as it comes."""
-    text = path.read_text(encoding="utf-8")
     try:
+        text = path.read_text(encoding="utf-8")
         table = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
         return parse_scenario(table)
     except (ValueError, RecursionError) as error:

@@ -14,6 +14,8 @@ from vsecc_host.v2g.exi import DecodeError, Protocol, decode
 from vsecc_host.v2g.exi import din70121 as m
 from vsecc_host.v2g.exi.app_protocol import SupportedAppProtocolReq, SupportedAppProtocolRes
 
+MAX_SECONDS = 1e12  # of a recording's clock, which may count from 1970
+
 
 class Told(NamedTuple):
     """What matters of a message: its name, response code and processing; `message` if it decodes."""
@@ -72,15 +74,15 @@ class _Frame(NamedTuple):
 def load(path: Path) -> Capture:
     """Read a capture file; NotReplayable when there is nothing to play, OSError when it cannot be read."""
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text("utf-8"))
         frames = [
-            _Frame(float(x["t"]), x["dir"] == "ev->evse", bytes.fromhex(x["hex"]), x.get("decoded"))
+            _Frame(_seconds(x["t"]), x["dir"] == "ev->evse", bytes.fromhex(x["hex"]), x.get("decoded"))
             for x in content["frames"]
             if x["kind"] == "v2gtp"
         ]
-        starts = [float(x["t"]) for x in content.get("tcp", ())]
+        starts = [_seconds(x["t"]) for x in content.get("tcp", ())]
         ev, evse = str(content["ev"]["what"]), str(content["evse"]["what"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise NotReplayable(f"{path.name}: not a recorded session ({error!r})") from error
     sessions = tuple(_sessions(frames, starts))
     if not sessions:
@@ -105,6 +107,13 @@ def read_message(raw: bytes, *, handshake: bool) -> Told | None:
     code = getattr(body, "response_code", None)
     ongoing = getattr(body, "evse_processing", None) == m.EvseProcessing.Ongoing
     return Told(type(body).__name__, code.name if code is not None else "", ongoing, message)
+
+
+def _seconds(value: float | str) -> float:
+    """ValueError for what no clock shows."""
+    if not abs(seconds := float(value)) < MAX_SECONDS:  # not a number compares false
+        raise ValueError(f"time {value!r}")
+    return seconds
 
 
 def _sessions(frames: Sequence[_Frame], starts: Sequence[float]) -> Iterator[RecordedSession]:
@@ -140,13 +149,16 @@ def _exchanges(frames: Sequence[_Frame]) -> Iterator[Exchange]:
 
 
 def _name(frame: _Frame) -> str:
-    if isinstance(frame.decoded, dict) and "V2G_Message" in frame.decoded:
-        return str(next(iter(frame.decoded["V2G_Message"]["Body"])))
-    return str(next(iter(frame.decoded))) if isinstance(frame.decoded, dict) else "undecodable"
+    """What the recording's own decoder called a message that ours cannot read."""
+    found = frame.decoded
+    if isinstance(found, dict) and isinstance(found.get("V2G_Message"), dict):
+        found = found["V2G_Message"].get("Body")
+    return str(next(iter(found))) if isinstance(found, dict) and found else "undecodable"
 
 
 def _session_id(exchanges: Sequence[Exchange]) -> bytes:
     for exchange in exchanges:
-        if exchange.answer is not None and exchange.answer.name == "SessionSetupRes":
-            return bytes(exchange.answer.message.header.session_id)
+        answer = exchange.answer
+        if answer is not None and answer.name == "SessionSetupRes" and answer.message is not None:
+            return bytes(answer.message.header.session_id)
     return b""

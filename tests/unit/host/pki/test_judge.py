@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 
 import pytest
@@ -53,9 +54,28 @@ _ENCRYPTED = ec.generate_private_key(ec.SECP256R1()).private_bytes(
 )
 
 
+def pem(kind: str, der: bytes) -> bytes:
+    """DER as a PEM block."""
+    return f"-----BEGIN {kind}-----\n{base64.encodebytes(der).decode()}-----END {kind}-----\n".encode()
+
+
+def der(block: bytes) -> bytes:
+    """The content of one PEM block."""
+    return base64.b64decode(b"".join(block.splitlines()[1:-1]))
+
+
+_EC_KEY, _UNKNOWN_KEY = bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d0209")
+ODD_KEY = pem("PRIVATE KEY", der(GOOD_KEY).replace(_EC_KEY, _UNKNOWN_KEY))
+ODD_LEAF = pem("CERTIFICATE", der(_BLOCKS[0]).replace(_EC_KEY, _UNKNOWN_KEY))
+NAMED_IN_BITS = pem("CERTIFICATE", der(_BLOCKS[0]).replace(b"\x0c\x0aDEVSESECC1", b"\x03\x0aDEVSESECC1"))
+
+
 @pytest.mark.parametrize(
     ("chain_pem", "key_pem", "problem"),
     [
+        (GOOD_CHAIN, ODD_KEY, "no PEM private key"),
+        (ODD_LEAF, GOOD_KEY, "nobody can read"),
+        (NAMED_IN_BITS, GOOD_KEY, "nobody can read"),
         (b"", GOOD_KEY, "no PEM certificate"),
         (b"\xff\x00", GOOD_KEY, "no PEM certificate"),
         (GOOD_CHAIN[:-80], GOOD_KEY, "cut short"),

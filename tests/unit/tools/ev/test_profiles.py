@@ -66,6 +66,19 @@ def test_merge_replaces_lists_and_leaves_its_arguments_alone() -> None:
         ({"discovery": {"tls": "maybe"}}, "tls: 'maybe' must be one of off, try, insist"),
         ({"checks": {"renegotiation": "never"}}, "must be one of full, short"),
         ({"handshake": [{"namespace": "x"}]}, "missing priority, schema_id, version"),
+        ({"handshake": [5]}, "handshake: must be a table"),
+        ({"handshake": []}, "handshake: must be a list with something in it"),
+        (
+            {"handshake": [{"namespace": "x", "version": "two", "schema_id": 1, "priority": 1}]},
+            "version: 'two' has not the form",
+        ),
+        ({"messages": {"first_session_id": "xyz"}}, "first_session_id: 'xyz' has not the form"),
+        ({"think_ms": {"default": "long"}}, "default: 'long' must be float"),
+        ({"think_ms": [1.0]}, "think_ms: must be a table"),
+        ({"checks": {"pre_charge_current_a": ["x"]}}, "pre_charge_current_a: 'x' must be float"),
+        ({"battery": {"voltage_curve": [[0, 1, 2]]}}, r"voltage_curve: \[0, 1, 2\] must be 2 values"),
+        ({"patience": {"pilot_s": float("nan")}}, "nan is no quantity of a car"),
+        ({"patience": {"pilot_s": 10**400}}, "is no quantity of a car"),
     ],
 )
 def test_a_wrong_profile_is_refused_by_name(changes: dict[str, Any], told: str) -> None:
@@ -102,6 +115,18 @@ def test_broken_toml_is_refused(tmp_path: Path) -> None:
         load_scenario(path)
 
 
+@pytest.mark.parametrize(
+    "content", [b"what = '\xff'", b"a = " + b"[" * 100_000, b"extends = 1", b"extends = []"]
+)
+def test_a_file_that_holds_no_profile_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_bytes(content)
+    with pytest.raises(ProfileError, match=r"broken\.toml"):
+        load_profile(str(path))
+    with pytest.raises(ProfileError):
+        load_scenario(path)
+
+
 def test_a_scenario_file(tmp_path: Path) -> None:
     path = tmp_path / "scenario.toml"
     path.write_text(
@@ -118,7 +143,16 @@ def test_a_scenario_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [{"soc": 3}, {"soc_percent": "half"}, {"misbehave": 1}, {"stop_after_s": True}]
+    "table",
+    [
+        {"soc": 3},
+        {"soc_percent": "half"},
+        {"soc_percent": float("nan")},
+        {"capacity_wh": -1},
+        {"stop_after_s": 10**400},
+        {"misbehave": 1},
+        {"stop_after_s": True},
+    ],
 )
 def test_a_wrong_scenario_is_refused(table: dict[str, Any]) -> None:
     with pytest.raises(ProfileError, match="scenario"):

@@ -142,6 +142,19 @@ BAD = {
     ),
     "after": ("[[case]]\nid='x'\ntitle='x'\nrules=['S1']\nexpect=[{sessions=1, after=0}]", "no step 0"),
     "toml": ("[[case", "bad.toml"),
+    "deep": ("a = " + "[" * 100_000, "bad.toml"),
+    "row": ("case = [1]", "a case is a table"),
+    "kind": ("[[case]]\nid='x'\ntitle='x'\nrules='S1'\nexpect=[{sessions=1}]", "rules cannot be 'S1'"),
+    "rule": ("[[case]]\nid='x'\ntitle='x'\nrules=[['S1']]\nexpect=[{sessions=1}]", "rules are S1 to S10"),
+    "step row": (
+        "[[case]]\nid='x'\ntitle='x'\nrules=['S1']\nsteps=[1]\nexpect=[{sessions=1}]",
+        "a table, not 1",
+    ),
+    "no time": (
+        "[[case]]\nid='x'\ntitle='x'\nrules=['S1']\nsteps=[{at_ms=nan, ev='A'}]\nexpect=[{sessions=1}]",
+        "needs `at_ms`",
+    ),
+    "which": ("[[case]]\nid='x'\ntitle='x'\nrules=['S1']\nexpect=[{sessions=1, after='x'}]", "no step x"),
 }
 
 

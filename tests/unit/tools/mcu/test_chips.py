@@ -4,7 +4,6 @@ import itertools
 import random
 
 import pytest
-from fuzz import fuzz_calibration, runner
 
 from mcu.drivers.ad7124 import FULL_SCALE, REFERENCE_CODE, Ad7124, ratio_mohm
 from mcu.drivers.crc8 import crc8
@@ -341,7 +340,3 @@ def test_the_model_refuses_what_the_chip_refuses():
 def test_signature_tells_a_stuck_bus_from_a_chip():
     assert SIGNATURE & 0xFF not in (0, 0xFF) and SIGNATURE >> 8 not in (0, 0xFF)
     assert SIGNATURE & 0xFF != SIGNATURE >> 8
-
-
-def test_fuzz_target_of_the_calibration_file_holds():
-    assert runner.holds(fuzz_calibration.one_input, itertools.islice(fuzz_calibration.inputs(), 1000))

@@ -2,11 +2,13 @@
 
 import argparse
 import json
+from pathlib import Path
 
 import pytest
 
 from vsecc_cli import sim_mcu
 from vsecc_cli.errors import CommandError
+from vsecc_sim.mcu.scenario import ScenarioError, load_scenario
 
 GOOD = """
 [[step]]
@@ -25,13 +27,13 @@ inputs = { d1 = true, a1 = 5.0 }
 def test_scenario_is_sorted_by_time(tmp_path):
     path = tmp_path / "a.toml"
     path.write_text(GOOD)
-    assert [step["at_s"] for step in sim_mcu.load_scenario(path)] == [0.5, 1.0, 2]
+    assert [step["at_s"] for step in load_scenario(path)] == [0.5, 1.0, 2]
 
 
 def test_json_scenario(tmp_path):
     path = tmp_path / "a.json"
     path.write_text(json.dumps({"step": [{"at_s": 1, "ohm": 1500.0, "port": 2}]}))
-    assert sim_mcu.load_scenario(path)[0]["ohm"] == 1500.0
+    assert load_scenario(path)[0]["ohm"] == 1500.0
 
 
 @pytest.mark.parametrize(
@@ -47,18 +49,32 @@ def test_json_scenario(tmp_path):
         ("[[step]]\nat_s = 1\nev = 'B'\nprot = 1", "unknown key prot"),
         ("[[step]]\nat_s = 1\ninputs = { q = 1 }", "no input q"),
         ("[[step]", "a.toml"),
+        ("step = [1]", "step 1: needs `at_s`"),
+        ("[[step]]\nat_s = nan\nev = 'B'", "at_s"),
+        ("[[step]]\nat_s = -1\nev = 'B'", "at_s"),
+        ("[[step]]\nat_s = true\nev = 'B'", "at_s"),
+        ("[[step]]\nat_s = 1\nev = ['B']", "EV state"),
+        ("[[step]]\nat_s = 1\nfault = ['cp-short']", "no fault"),
+        ("[[step]]\nat_s = 1\nfault = 'cp-short'\nport = 3", "target 3"),
+        ("[[step]]\nat_s = 1\nfault = 'cp-short'\nactive = 'no'", "true or false"),
+        ("[[step]]\nat_s = 1\nfault = 'cp-noise'\nvalue = 'much'", "`value` is a number"),
+        ("[[step]]\nat_s = 1\nohm = 'much'", "`ohm` is a number"),
+        ("[[step]]\nat_s = 1\nev = 'B'\nport = true", "no port True"),
+        ("[[step]]\nat_s = 1\ninputs = 5", "terminals with their values"),
+        ("[[step]]\nat_s = 1\ninputs = { t1 = ['open'] }", "input t1"),
+        ("a = " + "[" * 100_000, "a.toml"),
     ],
 )
 def test_mistakes_are_told_with_step_and_choice(tmp_path, text, problem):
     path = tmp_path / "a.toml"
     path.write_text(text)
-    with pytest.raises(CommandError, match=problem):
-        sim_mcu.load_scenario(path)
+    with pytest.raises(ScenarioError, match=problem):
+        load_scenario(path)
 
 
 def test_missing_file_is_told():
-    with pytest.raises(CommandError, match="absent"):
-        sim_mcu.load_scenario(sim_mcu.Path("absent.toml"))
+    with pytest.raises(OSError, match="absent"):
+        load_scenario(Path("absent.toml"))
 
 
 def arguments(*words):

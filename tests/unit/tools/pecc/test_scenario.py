@@ -110,9 +110,13 @@ def test_what_does_not_belong_there_is_refused_by_name(table, text):
 
 
 def test_a_file_that_is_no_scenario_is_named(tmp_path):
-    for name, text in (("bad.toml", "= ="), ("bad.json", "[" * 100_000)):
+    for name, content in (
+        ("bad.toml", b"= ="),
+        ("bad.json", b"[" * 100_000),
+        ("latin.toml", b"name = '\xff'"),
+    ):
         path = tmp_path / name
-        path.write_text(text)
+        path.write_bytes(content)
         with pytest.raises(ScenarioError, match=name):
             load_scenario(path)
 

@@ -62,6 +62,7 @@ def test_out_of_range_needs_raw():
         b'{"from": "host", "flip_ppm": 1e9}',
         b'{"from": "host", "seconds": 1e9}',
         b'{"from": "host", "seconds": NaN}',
+        b'{"from": "host", "seconds": 1' + b"0" * 400 + b"}",
         b'{"from": "host", "hex": "zz"}',
         b'{"from": "host", "hex": 5}',
         b'{"from": "host", "colour": 1}',

@@ -6,12 +6,13 @@ The figures are measurements of recorded sessions; docs/ev-simulator.md explains
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from vsecc_sim.plant.battery import BatteryData
 
@@ -26,6 +27,8 @@ _CHOICES = {
     "give_up": ("session_stop", "power_off"),
     "renegotiation": ("full", "short"),
 }
+_FORMS = {"version": r"[0-9]{1,9}\.[0-9]{1,9}", "first_session_id": r"([0-9A-Fa-f]{2}){0,8}"}
+_LARGEST = 1e12  # beyond any quantity of a car, within what every part can calculate with
 
 
 class ProfileError(ValueError):
@@ -238,9 +241,11 @@ def _table(name: str, above: tuple[str, ...]) -> dict[str, Any]:
         raise ProfileError(f"profile {name} extends itself")
     try:
         table = tomllib.loads(_text(name))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ProfileError(f"profile {name}: {error}") from None
     base = table.pop("extends", None)
+    if not isinstance(base, str | None):
+        raise ProfileError(f"profile {name}: extends {base!r}, which is no name")
     return table if base is None else merge(_table(base, (*above, name)), table)
 
 
@@ -265,7 +270,11 @@ def _build(cls: type[T], table: Mapping[str, Any], where: str) -> T:
     for key, choices in _CHOICES.items():
         if key in table and key in hints and table[key] not in choices:
             raise ProfileError(f"{where}.{key}: {table[key]!r} must be one of {', '.join(choices)}")
-    return cls(**{key: _value(hints[key], value, f"{where}.{key}") for key, value in table.items()})
+    values = {key: _value(hints[key], value, f"{where}.{key}") for key, value in table.items()}
+    for key, form in _FORMS.items():
+        if key in values and not re.fullmatch(form, values[key]):
+            raise ProfileError(f"{where}.{key}: {values[key]!r} has not the form {form}")
+    return cls(**values)
 
 
 def _value(kind: Any, value: Any, where: str) -> Any:
@@ -273,15 +282,25 @@ def _value(kind: Any, value: Any, where: str) -> Any:
         if not isinstance(value, Mapping):
             raise ProfileError(f"{where}: must be a table")
         return _build(kind, value, where)
-    if kind == tuple[AppProtocol, ...]:
-        return tuple(_build(AppProtocol, entry, where) for entry in value)
-    if isinstance(value, list):
-        return tuple(tuple(item) if isinstance(item, list) else item for item in value)
-    if isinstance(value, Mapping):
-        return MappingProxyType(dict(value))
-    if kind in (int, float, bool, str):
-        return _scalar(kind, value, where)
-    raise ProfileError(f"{where}: {value!r} does not belong there")
+    if get_origin(kind) is tuple:
+        return _list(get_args(kind), value, where)
+    if get_origin(kind) is Mapping:
+        if not isinstance(value, Mapping):
+            raise ProfileError(f"{where}: must be a table")
+        wanted = get_args(kind)[1]
+        return MappingProxyType({key: _value(wanted, one, f"{where}.{key}") for key, one in value.items()})
+    return _scalar(kind, value, where)
+
+
+def _list(kinds: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:
+    """Any number of one kind, at least one, or exactly these kinds."""
+    if not isinstance(value, list) or not value:
+        raise ProfileError(f"{where}: must be a list with something in it")
+    if kinds[-1] is Ellipsis:
+        kinds = kinds[:1] * len(value)
+    if len(value) != len(kinds):
+        raise ProfileError(f"{where}: {value!r} must be {len(kinds)} values")
+    return tuple(_value(kind, item, where) for kind, item in zip(kinds, value, strict=True))
 
 
 def _scalar(kind: type, value: Any, where: str) -> Any:
@@ -289,4 +308,6 @@ def _scalar(kind: type, value: Any, where: str) -> Any:
         value, (int, float) if kind is float else kind
     ):
         raise ProfileError(f"{where}: {value!r} must be {kind.__name__}")
+    if isinstance(value, (int, float)) and not abs(value) <= _LARGEST:
+        raise ProfileError(f"{where}: {value!r} is no quantity of a car")
     return kind(value)

@@ -42,10 +42,14 @@ EXPECTATIONS: dict[str, frozenset[str]] = {
     "foreign": frozenset(),
     "reset_cause": frozenset(),
 }
-_CASE_KEYS = {
-    "id", "title", "rules", "start", "port", "chip", "micropython", "wrap_at_ms", "run_ms", "seed", "steps",
-    "expect", "dip", "long",
-}  # fmt: skip
+_CASE_KEYS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("id", "title", "start", "chip"), str),
+    **dict.fromkeys(("rules", "steps", "expect"), list),
+    **dict.fromkeys(("port", "seed", "dip"), int),
+    **dict.fromkeys(("micropython", "long"), bool),
+    **dict.fromkeys(("wrap_at_ms", "run_ms"), (int, float)),
+}
+_LONGEST_MS = 1e9
 
 
 class CaseError(ValueError):
@@ -122,7 +126,7 @@ def load_file(path: Path) -> list[Case]:
     """The cases of one file."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise CaseError(f"{path}: {error}") from error
     rows = data.get("case")
     if not isinstance(rows, list) or set(data) != {"case"}:
@@ -131,17 +135,17 @@ def load_file(path: Path) -> list[Case]:
 
 
 def _case(row: dict[str, Any], path: Path) -> Case:
+    if not isinstance(row, dict):
+        raise CaseError(f"{path.name}: a case is a table, not {row!r}")
     where = f"{path.name}: {row.get('id', '?')}"
-    unknown = set(row) - _CASE_KEYS
-    if unknown:
-        raise CaseError(f"{where}: unknown key {sorted(unknown)[0]}")
+    _check_keys(row, where)
     if not all(isinstance(row.get(key), str) and row[key] for key in ("id", "title")):
         raise CaseError(f"{where}: needs `id` and `title`")
     if not row.get("expect"):
         raise CaseError(f"{where}: expects nothing")
     if row.get("start", STARTS[0]) not in STARTS or row.get("chip", CHIPS[0]) not in CHIPS:
         raise CaseError(f"{where}: start is one of {', '.join(STARTS)}, chip one of {', '.join(CHIPS)}")
-    if not row.get("rules") or not set(row["rules"]) <= set(RULES):
+    if not row.get("rules") or not all(rule in RULES for rule in row["rules"]):
         raise CaseError(f"{where}: rules are S1 to S10")
     steps = tuple(_step(step, where) for step in row.get("steps", []))
     if list(steps) != sorted(steps, key=lambda step: step.at_us):
@@ -151,9 +155,22 @@ def _case(row: dict[str, Any], path: Path) -> Case:
     return Case(group=path.stem, rules=tuple(row["rules"]), steps=steps, expect=expect, **rest)
 
 
+def _check_keys(row: dict[str, Any], where: str) -> None:
+    unknown = set(row) - set(_CASE_KEYS)
+    if unknown:
+        raise CaseError(f"{where}: unknown key {sorted(unknown)[0]}")
+    for key, value in row.items():
+        kinds = _CASE_KEYS[key]
+        if not isinstance(value, kinds) or (isinstance(value, bool) and kinds is not bool):
+            raise CaseError(f"{where}: {key} cannot be {value!r}")
+    for one in (*row.get("steps", ()), *row.get("expect", ())):
+        if not isinstance(one, dict):
+            raise CaseError(f"{where}: a step or an expectation is a table, not {one!r}")
+
+
 def _step(row: dict[str, Any], where: str) -> Step:
     at_ms = row.get("at_ms")
-    if not isinstance(at_ms, (int, float)) or at_ms < 0:
+    if not isinstance(at_ms, (int, float)) or not 0 <= at_ms <= _LONGEST_MS:
         raise CaseError(f"{where}: a step needs `at_ms`")
     action = _only(row, ACTIONS, where)
     options = {key: value for key, value in row.items() if key not in ("at_ms", action)}
@@ -166,7 +183,7 @@ def _expectation(row: dict[str, Any], where: str, steps: int) -> Expectation:
     options = {key: value for key, value in row.items() if key not in (kind, "after")}
     _check_options(options, EXPECTATIONS[kind], f"{where}: {kind}")
     after = row.get("after")
-    if after is not None and not 0 <= after < steps:
+    if after is not None and (not isinstance(after, int) or not 0 <= after < steps):
         raise CaseError(f"{where}: {kind}: there is no step {after}")
     return Expectation(kind, row[kind], options, after)
 

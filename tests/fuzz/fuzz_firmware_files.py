@@ -1,18 +1,24 @@
-"""Fuzz target of what reads files from elsewhere: firmware ELFs and crash reports."""
+"""Files of the controller that come from elsewhere: firmware ELFs and crash reports."""
 
 from __future__ import annotations
 
-import random
 import tempfile
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 from mcu import crash
 from vsecc_mcu.elf import BadElf, read
 
+MAX_LEN = 1 << 16
 FILE = Path(tempfile.mkdtemp(prefix="vsecc-fuzz-")) / "firmware.elf"
-COUNT = 2_000
+
+
+def seeds() -> Iterator[bytes]:
+    """A real ELF, its head, a report."""
+    content = Path("/bin/true").read_bytes()
+    yield content
+    yield content[:1024]
+    yield b'3 7200000\nTraceback (most recent call last):\n  File "x.py", line 1\nlast messages: GRANT'
 
 
 def one_input(data: bytes) -> None:
@@ -27,13 +33,3 @@ def one_input(data: bytes) -> None:
             firmware.place(symbol.address).describe()
     report = crash.parse(data[:2000].decode("latin-1"))
     assert report is None or len(report) == 3
-
-
-def inputs() -> Iterator[bytes]:
-    """A real ELF, damaged in its head or anywhere, some cut short."""
-    content, chance = Path("/bin/true").read_bytes(), random.Random(1)
-    for number in count():
-        data = bytearray(content)
-        for _ in range(chance.randrange(1, 12)):
-            data[chance.randrange(64 if number % 2 else len(data))] = chance.randrange(256)
-        yield bytes(data[: chance.randrange(len(data))] if number % 5 == 0 else data)
