@@ -165,6 +165,8 @@ class App:
 
     async def start(self) -> None:
         """Safety first: the MCU link comes up before anything the car can reach."""
+        for problem in self.settings.problems:
+            logger.error("settings: %s", problem)
         await self.mcu.start()
         for evse in self.evses.values():
             evse.v2g.update(evse.machine.view)

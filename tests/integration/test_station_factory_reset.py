@@ -42,6 +42,19 @@ def light(station: SimulatedStation) -> str:
     return str(report.state(station)["terminals"]["leds"]["system"])
 
 
+def test_a_station_says_that_it_could_not_read_what_it_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "settings.json").write_text('[{"component": "EVSE"')
+
+    async def story(station: SimulatedStation, press: Callable[[bool], Any]) -> None:
+        assert station.settings.number("EVSE", "MaxPower", evse=1) == 9_000.0
+
+    play(story, tmp_path)
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert "settings.json is unreadable" in line and "settings.json.corrupt" in line
+
+
 def test_a_short_press_does_nothing(tmp_path: Path) -> None:
     async def story(station: SimulatedStation, press: Callable[[bool], Any]) -> None:
         press(True)

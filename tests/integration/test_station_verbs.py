@@ -116,7 +116,24 @@ def test_the_station_asks_for_renegotiation() -> None:
 @pytest.mark.parametrize(
     ("verb", "body", "told"),
     [
-        ("plug", {"misbehave": ["stall"]}, "a list of objects"),
+        ("plug", {"misbehave": ["stall"]}, "misbehave 1: must be a table"),
+        ("plug", {"soc": -5}, "soc must be from 0 to 100"),
+        ("plug", {"soc": 100.1}, "soc must be from 0 to 100"),
+        ("plug", {"target_soc": 101}, "target_soc must be from 0 to 100"),
+        ("plug", {"soc": True}, "soc must be a number"),
+        ("plug", {"profile": "/nowhere/mine.toml"}, "No such file"),
+        ("plug", {"profile": "trabant"}, "no profile trabant"),
+        ("plug", {"protocol": "din", "tls": "insist"}, "TLS"),
+        ("plug", {"charge": "ac"}, "only DC"),
+        ("plug", {"auth": "pnc"}, "external identification"),
+        ("plug", {"evse": True}, "evse must be a whole number"),
+        ("plug", {"external": "yes"}, "external must be true or false"),
+        ("unplug", {}, "outlet 1 has no car"),
+        ("fault", {"code": "earthquake"}, "there are .*isolation-fault.*over-temperature"),
+        ("fault", {"code": "relay-weld", "target": 4}, "target 4"),
+        ("start-button", {"evse": 0}, "no outlet 0"),
+        ("io", {"inputs": {"d9": True}}, "unknown: evse"),
+        ("clock", {"advance_s": -1}, "unknown: evse"),
         ("plug", {"misbehave": [{"at": "pre_charge", "do": "dance"}]}, "misbehave 1"),
         ("plug", {"changes": {"charging": {"colour": 1}}}, "unknown colour"),
         ("plug", {"tls": "perhaps"}, "must be one of off, try, insist"),
@@ -137,6 +154,64 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(
         assert not station.outlets[1].plugged
 
     play(story)
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "told"),
+    [
+        ("token", {"value": "A", "evses": [2]}, "no outlet 2; there are 1"),
+        ("token", {"value": "A", "evses": [True]}, "list of whole numbers"),
+        ("token", {"value": "A", "evses": 1}, "evses must be a list"),
+        ("token", {"evses": [1]}, "value is missing"),
+        ("io", {"inputs": {"d9": True}}, "no input d9"),
+        ("io", {"inputs": {"a1": "much"}}, "not a number"),
+        ("io", {"inputs": [1]}, "inputs must be an object"),
+        ("clock", {"advance_s": -1}, "advance_s must be from 0"),
+        ("clock", {"advance_s": 1e9}, "advance_s must be from 0"),
+        ("clock", {"advance_s": 1}, "needs --virtual-time"),
+    ],
+)
+def test_what_no_outlet_is_asked_is_refused_too(verb: str, body: dict[str, Any], told: str) -> None:
+    with pytest.raises(Refused, match=told):
+        play_raw(verb, body)
+
+
+def play_raw(verb: str, body: dict[str, Any]) -> None:
+    """One request with exactly this body."""
+
+    async def scene() -> None:
+        async with SimulatedStation(StationOptions(evses=1, interpreter="cpython")) as station:
+            Verbs(station).table[verb](parse_body(verb, json.dumps(body).encode()))
+
+    virtual_time.run(scene())
+
+
+def test_a_refused_car_leaves_the_record_of_the_last_one() -> None:
+    async def story(station: SimulatedStation, say: Say) -> None:
+        say("plug", target_soc=21)
+        assert (await ended(station)).goal
+        await station.unplug(1)
+        with pytest.raises(Refused, match="TLS"):
+            say("plug", protocol="din", tls="insist")
+        assert [phase.name for phase in station.recorder.outlets[1].phases][-1] == "finished"
+
+    play(story)
+
+
+def test_a_cable_pulled_while_the_car_still_ends_its_session(caplog: pytest.LogCaptureFixture) -> None:
+    async def story(station: SimulatedStation, say: Say) -> None:
+        say("plug", target_soc=80)
+        await charging(station)
+        say("unplug", orderly=True)
+        say("unplug")
+        await virtual_time.settle(lambda: not station.outlets[1].plugged, within_s=1.0)
+        await virtual_time.settle(lambda: station.view(1).phase is Phase.IDLE, within_s=10.0)
+        say("plug", target_soc=21)
+        assert (await ended(station)).goal
+        assert station.outlets[1].plugged, "the first request took the second car away"
+
+    play(story)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 def test_din_cars_cannot_renegotiate() -> None:

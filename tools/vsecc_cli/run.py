@@ -54,16 +54,18 @@ async def _serve(args: argparse.Namespace) -> int:
     recorder = _recorder(app) if args.report else None
     watch = LoopWatch()
     tap = await open_tap(app.trace, args.state)
-    await app.start()
-    watch.start()
-    for number, evse in app.evses.items():
-        host, port = evse.v2g.sdp_address
-        print(f"EVSE {number}: SDP on [{host}]:{port}", flush=True)
-    print("vsecc is up", flush=True)
-    await stopped.wait()
-    await app.stop()
-    if tap is not None:
-        await tap.stop()
+    try:
+        await app.start()
+        watch.start()
+        for number, evse in app.evses.items():
+            host, port = evse.v2g.sdp_address
+            print(f"EVSE {number}: SDP on [{host}]:{port}", flush=True)
+        print("vsecc is up", flush=True)
+        await stopped.wait()
+    finally:
+        await app.stop()
+        if tap is not None:
+            await tap.stop()
     if recorder is not None:
         figures = {
             "answers": recorder.answers(),

@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from vsecc_cli.errors import CommandError
+from vsecc_sim.station.options import PECC_INSIDE, PECC_SIMULATOR
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -54,6 +55,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--tls", action="store_true", help="offer TLS with a test PKI made for this run; its root is printed"
     )
+    parser.add_argument("--csms", metavar="URL", help="not yet: there is no OCPP")
+    parser.add_argument("--identity", metavar="ID", help="not yet: at the CSMS")
     parser.add_argument("--virtual-time", action="store_true", help="time passes only by the `clock` verb")
     parser.add_argument("--seed", type=int, default=1)
     parser.set_defaults(run=run)
@@ -61,11 +64,28 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM."""
+    _check(args)
     if args.virtual_time:
         from vsecc_sim.virtual_time import run as run_virtual
 
         return run_virtual(_serve(args), paced=True)
     return asyncio.run(_serve(args))
+
+
+def _check(args: argparse.Namespace) -> None:
+    """CommandError for what would be left out in silence."""
+    if args.csms is not None or args.identity is not None:
+        raise CommandError("--csms, --identity: the station speaks no OCPP yet")
+    if args.powerline and args.plc:
+        raise CommandError("--powerline and --plc exclude each other")
+    if len(args.plc) > args.evses:
+        raise CommandError(f"--plc: {len(args.plc)} URLs for {args.evses} outlets")
+    if args.pecc_scenario is not None and PECC_SIMULATOR not in args.pecc:
+        raise CommandError(f"--pecc-scenario is for the PECC simulator: --pecc {PECC_SIMULATOR}")
+    if args.pep_version is not None and set(args.pecc) <= {PECC_INSIDE}:
+        raise CommandError("--pep-version is for power electronics over a WebSocket: --pecc")
+    if args.virtual_time and args.interpreter == "micropython":
+        raise CommandError("MicroPython runs in real time only: no --virtual-time")
 
 
 async def _serve(args: argparse.Namespace) -> int:
@@ -79,8 +99,6 @@ async def _serve(args: argparse.Namespace) -> int:
     address = urlsplit(f"//{args.control}")
     if address.hostname is None or address.port is None:
         raise CommandError(f"--control takes HOST:PORT, not {args.control}")
-    if args.powerline and args.plc:
-        raise CommandError("--powerline and --plc exclude each other")
     line = LoopbackLine(outlets=args.evses) if args.powerline else None
     options = StationOptions(
         evses=args.evses,

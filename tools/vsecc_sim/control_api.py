@@ -22,14 +22,23 @@ class Refused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One member of a body: its JSON type, whether it must be there, the values allowed."""
+    """One member of a body: its JSON type, whether it must be there, the values or the range allowed."""
 
     kind: type | tuple[type, ...]
     required: bool = False
     allowed: tuple[object, ...] = ()
+    between: tuple[float, float] | None = None
 
 
 Number = (int, float)
+_IN_WORDS: dict[type | tuple[type, ...], str] = {
+    int: "a whole number",
+    Number: "a number",
+    str: "a text",
+    bool: "true or false",
+    list: "a list",
+    dict: "an object",
+}
 Fields = Mapping[str, Field]
 Verb = Callable[[dict[str, Any]], None]
 View = Callable[[], dict[str, Any]]
@@ -69,7 +78,9 @@ def _whole(text: str) -> int:
 def _check(name: str, value: object, rule: Field) -> None:
     kinds = rule.kind if isinstance(rule.kind, tuple) else (rule.kind,)
     if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
-        raise Refused(f"{name} must be a {' or '.join(kind.__name__ for kind in kinds)}")
+        raise Refused(f"{name} must be {_IN_WORDS[rule.kind]}")
+    if rule.between and isinstance(value, Number) and not rule.between[0] <= value <= rule.between[1]:
+        raise Refused(f"{name} must be from {rule.between[0]:g} to {rule.between[1]:g}")
     if rule.allowed and value not in rule.allowed:
         raise Refused(f"{name} must be one of {', '.join(map(str, rule.allowed))}")
 

@@ -192,9 +192,9 @@ class Settings:
     def reset(self) -> list[Change]:
         """Forget every override: back to configuration and factory values; what differs now. OSError."""
         before = {key: self.value(key) for key in self._layers[Layer.OVERRIDE]}
-        self._save({})
         if self._overrides_file is not None:
             forget_aside(self._overrides_file)
+        self._save({})
         self._layers[Layer.OVERRIDE].clear()
         return self._announce(before)
 
@@ -273,9 +273,7 @@ class Settings:
         try:
             entries = read_json(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            self.problems.append(
-                f"{path} is unreadable ({error}); factory values count, kept as {set_aside(path)}"
-            )
+            self.problems.append(f"{path} is unreadable ({error}); factory values count, {_set_aside(path)}")
             return
         self.problems += [f"{path}: {problem}" for problem in self._fill(Layer.OVERRIDE, entries)]
 
@@ -284,6 +282,14 @@ class Settings:
             return
         rows = [_row(key, value) for key, value in overrides.items()]
         write_atomically(self._overrides_file, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+
+
+def _set_aside(path: Path) -> str:
+    """Where the unreadable file is now, in words: the station runs although the disk cannot be written."""
+    try:
+        return f"kept as {set_aside(path)}"
+    except OSError as error:
+        return f"left there ({error.strerror})"
 
 
 def _row(key: Key, value: Value) -> dict[str, object]:

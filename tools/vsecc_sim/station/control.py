@@ -9,6 +9,8 @@ from vsecc_sim import control_api
 from vsecc_sim.control_api import ControlServer, Field, Number, Verb, View
 
 EVSE = Field(int, required=True)
+PERCENT = Field(Number, between=(0, 100))
+MAX_ADVANCE_S = 86_400  # a day in one step; every tick of it is computed
 BODIES: dict[str, dict[str, Field]] = {
     "plug": {
         "evse": EVSE,
@@ -19,8 +21,8 @@ BODIES: dict[str, dict[str, Field]] = {
         "profile": Field(str),
         "changes": Field(dict),
         "misbehave": Field(list),
-        "soc": Field(Number),
-        "target_soc": Field(Number),
+        "soc": PERCENT,
+        "target_soc": PERCENT,
         "external": Field(bool),
     },
     "unplug": {"evse": EVSE, "orderly": Field(bool)},
@@ -41,7 +43,7 @@ BODIES: dict[str, dict[str, Field]] = {
     "renegotiate": {"evse": EVSE},
     "stop": {"evse": EVSE, "emergency": Field(bool)},
     "io": {"inputs": Field(dict, required=True)},
-    "clock": {"advance_s": Field(Number, required=True)},
+    "clock": {"advance_s": Field(Number, required=True, between=(0, MAX_ADVANCE_S))},
 }
 
 

@@ -93,12 +93,15 @@ class Outlet:
 
     async def unplug(self, *, orderly: bool) -> None:
         """Cable out; `orderly`: the car ends its session first."""
-        if self._task is not None and self.car is not None:
-            if orderly and not self._task.done():
-                self.car.request_stop()
-                await asyncio.wait([self._task])
-            self.car.unplug()
-            await asyncio.wait([self._task])
+        task, car = self._task, self.car
+        if task is not None and car is not None:
+            if orderly and not task.done():
+                car.request_stop()
+                await asyncio.wait([task])
+            car.unplug()
+            await asyncio.wait([task])
+            if self._task is not task:  # somebody else was quicker, and may have plugged the next car in
+                return
         self._task = None
         self.external = False
         self.bus.disconnect()

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from vsecc_host.app import App
-from vsecc_host.records.uart_tap import UartTap, open_tap
+from vsecc_host.records.uart_tap import open_tap
 from vsecc_host.settings.store import Settings
 from vsecc_host.station.commands import Command
 from vsecc_host.station.events import CableCheckRequested, ChargeStopRequested, StationEvent, V2gSessionEnded
@@ -33,11 +33,10 @@ from vsecc_sim.plc.habits import load as load_habits
 from vsecc_sim.plc.habits import names as habit_names
 from vsecc_sim.plc.loopback_line import LoopbackLine, outlet_url
 from vsecc_sim.plc.powerline import Powerline
-from vsecc_sim.plc.shell import MediumShell
 from vsecc_sim.station.distant_car import DistantCar
 from vsecc_sim.station.matched_car import MatchedCar
 from vsecc_sim.station.options import PECC_INSIDE, PECC_SIMULATOR, Refused, StationOptions, power_urls
-from vsecc_sim.station.outlet import Outlet
+from vsecc_sim.station.outlet import Car, Outlet
 from vsecc_sim.station.recorder import Recorder
 
 START_TIMEOUT_S = (
@@ -61,21 +60,31 @@ class SimulatedStation:
         self.options = options
         self._line = line
         self._folder = TemporaryDirectory(prefix="vsecc-")
-        self._modems: MediumShell | None = None
         self.line_faults = None if line is None else LineFaults(line.medium, seed=options.seed)
         self._changed = dict(settings or {})
         self.power_urls = power_urls(options.pecc, options.evses)
         self.pecc: PeccSimulator | None = None  # where an outlet's power electronics are PECC_SIMULATOR
         self.inputs_at_start: dict[str, object] = {}  # emulated inputs driven before the host comes up
         self._plugs = 0
-        self._tap: UartTap | None = None
+        self._open = contextlib.AsyncExitStack()  # what has to be closed again, whatever happens
+        self.outlets: dict[int, Outlet] = {}
 
     async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._open.aclose()
+            raise
+        return self
+
+    async def _start(self) -> None:
         options = self.options
         numbers = list(range(1, options.evses + 1))
         if self._line is not None:
-            self._modems = self._line.shell()
+            self._open.callback(self._line.shell().close)
+        self._open.callback(self._folder.cleanup)
         self.mcu = McuEmulator("tcp://127.0.0.1:0", interpreter=options.interpreter, seed=options.seed)
+        self._open.push_async_callback(self.mcu.stop)
         await self.mcu.start()
         self.mcu.drive_inputs(self.inputs_at_start)
         self.settings = self._load_settings()
@@ -87,20 +96,21 @@ class SimulatedStation:
         self.outlets = {number: Outlet(number, self.mcu, buses[number]) for number in numbers}
         self.recorder = Recorder(self.app)
         self.app.listen(self._follow_external)
-        self._tap = await open_tap(self.app.trace, options.state_dir)
-        try:
-            await self.app.start()
-            await self._until(self._ready, START_TIMEOUT_S, "the MCU emulator does not answer")
-        except BaseException:
-            await self._close()
-            raise
-        return self
+        tap = await open_tap(self.app.trace, options.state_dir)
+        if tap is not None:
+            self._open.push_async_callback(tap.stop)
+        self._open.push_async_callback(self.app.stop)
+        for outlet in self.outlets.values():
+            self._open.push_async_callback(outlet.unplug, orderly=False)
+        await self.app.start()
+        await self._until(self._ready, START_TIMEOUT_S, "the MCU emulator does not answer")
 
     async def _start_pecc(self, buses: Mapping[int, DcBus]) -> None:
         """The PECC simulator: the cars' buses are its loads, the emulated safety relays its supervision."""
         if PECC_SIMULATOR in self.power_urls.values():
             scenario = load_scenario(self.options.pecc_scenario) if self.options.pecc_scenario else Scenario()
             self.pecc = PeccSimulator(scenario, charge_points=len(buses), loads=buses, wired=True)
+            self._open.push_async_callback(self.pecc.stop)
             await self.pecc.start()
             self.mcu.on_change.append(self._wire)
         for number, url in self.power_urls.items():
@@ -157,20 +167,7 @@ class SimulatedStation:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        for outlet in self.outlets.values():
-            await outlet.unplug(orderly=False)
-        await self._close()
-
-    async def _close(self) -> None:
-        await self.app.stop()
-        if self.pecc is not None:
-            await self.pecc.stop()
-        if self._tap is not None:
-            await self._tap.stop()
-        await self.mcu.stop()
-        self._folder.cleanup()
-        if self._modems is not None:
-            self._modems.close()
+        await self._open.aclose()
 
     def _ready(self) -> bool:
         snapshot = self.app.snapshot()
@@ -236,13 +233,14 @@ class SimulatedStation:
         """
         behaviour = load_profile(profile, changes)
         outlet = self._free(evse)
-        self._plugs += 1
         habits = habits or load_habits(profile if profile in habit_names() else "default")
         if isinstance(self._line, Powerline):
             if changes or misbehave:
                 raise Refused("a car in its own namespace takes neither changes nor misbehave")
             options = {"protocol": protocol, "tls": tls, "soc": soc_percent, "target-soc": target_soc_percent}
-            self._plug_distant(outlet, self._line, habits, profile, options)
+            self._connect(
+                outlet, self._distant_car(outlet, self._line, habits, profile, options), follow=True
+            )
             return
         make = partial(
             EvSimulator,
@@ -255,9 +253,15 @@ class SimulatedStation:
             tls=tls,
             misbehave=tuple(misbehave),
             v2g_root=self.v2g_root,
-            seed=self.options.seed + self._plugs,
+            seed=self.options.seed + self._plugs + 1,
         )
-        outlet.plug(self._at_the_line(outlet, make, habits, rematches))
+        self._connect(outlet, self._at_the_line(outlet, make, habits, rematches))
+
+    def _connect(self, outlet: Outlet, car: Car, *, follow: bool = False) -> None:
+        """From here on nothing is refused any more."""
+        self._plugs += 1
+        self.recorder.start_session(outlet.number)
+        outlet.plug(car, follow=follow)
 
     def _at_the_line(
         self, outlet: Outlet, make: Callable[..., EvSimulator], habits: Habits, rematches: int
@@ -276,31 +280,29 @@ class SimulatedStation:
             rematches=rematches,
         )
 
-    def _plug_distant(
+    def _distant_car(
         self,
         outlet: Outlet,
         line: Powerline,
         habits: Habits,
         profile: str,
         options: Mapping[str, object],
-    ) -> None:
+    ) -> DistantCar:
         """A car in its own namespace, `options` of `vsecc sim ev`; only its pilot is here."""
         wanted = {**options, "capacity": self.options.capacity_wh, "v2g-root": self.v2g_root}
         given = {name: str(value) for name, value in wanted.items() if value is not None}
-        outlet.plug(
-            DistantCar(line, outlet.number, outlet.pilot, habits=habits, profile=profile, options=given),
-            follow=True,
-        )
+        return DistantCar(line, outlet.number, outlet.pilot, habits=habits, profile=profile, options=given)
 
     def plug_external(self, evse: int) -> None:
         """Only the pilot is simulated; a car outside does the talking."""
-        self._free(evse).plug_external()
+        outlet = self._free(evse)
+        self.recorder.start_session(evse)
+        outlet.plug_external()
 
     def _free(self, evse: int) -> Outlet:
         outlet = self.outlet(evse)
         if outlet.plugged:
             raise Refused(f"outlet {evse} has a car already")
-        self.recorder.start_session(evse)
         return outlet
 
     async def session_over(self, evse: int) -> None:

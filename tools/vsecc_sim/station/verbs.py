@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
@@ -22,6 +23,8 @@ from vsecc_sim.plc.faults import FAULTS as LINE_FAULTS
 from vsecc_sim.station.matched_car import MatchedCar
 from vsecc_sim.station.options import PECC_SIMULATOR, Refused
 from vsecc_sim.station.station import SimulatedStation
+
+logger = logging.getLogger(__name__)
 
 Body = dict[str, Any]
 Verb = Callable[[Body], None]
@@ -69,10 +72,8 @@ class Verbs:
         }
         given = {name: value for name, value in options.items() if value is not None}
         try:
-            self._station.plug(
-                body["evse"], misbehave=parse_acts(_tables(body.get("misbehave", []))), **given
-            )
-        except ProfileError as error:
+            self._station.plug(body["evse"], misbehave=parse_acts(body.get("misbehave", [])), **given)
+        except (ProfileError, OSError) as error:  # a profile may be a file
             raise Refused(str(error)) from error
 
     def _unplug(self, body: Body) -> None:
@@ -84,16 +85,23 @@ class Verbs:
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("control: what a verb began failed", exc_info=error)
 
     def _publish(self, event: StationEvent) -> None:
         app = self._station.app
         app.publish(event, app.trace.new_cause())
 
     def _token(self, body: Body) -> None:
-        evses = body.get("evses") or list(self._station.outlets)
-        if not all(isinstance(evse, int) for evse in evses):
-            raise Refused("evses must be a list of numbers")
+        evses = body.get("evses", list(self._station.outlets))
+        if not all(type(evse) is int for evse in evses):
+            raise Refused("evses must be a list of whole numbers")
+        for evse in evses:
+            self._station.outlet(evse)
         for event in self._station.app.authorization.token(body["value"], set(evses), self._loop.time()):
             self._publish(event)
 
@@ -197,12 +205,4 @@ class Verbs:
         advance = getattr(self._loop, "advance", None)
         if not self._station.options.virtual_time or advance is None:
             raise Refused("clock needs --virtual-time")
-        if body["advance_s"] < 0:
-            raise Refused("time does not run backwards")
         advance(body["advance_s"])
-
-
-def _tables(entries: list[Any]) -> list[dict[str, Any]]:
-    if not all(isinstance(entry, dict) for entry in entries):
-        raise Refused("misbehave must be a list of objects")
-    return entries

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -297,6 +298,15 @@ def test_a_corrupt_file_is_reported_and_kept_aside(tmp_path):
     assert Settings.load(state_dir=tmp_path).problems == []
 
 
+def test_a_corrupt_file_that_cannot_be_moved_stops_nothing(tmp_path):
+    (tmp_path / files.OVERRIDES).write_text("[" * 100_000)
+    (tmp_path / "settings.json.corrupt" / "in the way").mkdir(parents=True)
+    settings = Settings.load(state_dir=tmp_path)
+    (problem,) = settings.problems
+    assert "nested too deep" in problem and "left there (Is a directory)" in problem
+    assert settings.flag("AuthCtrlr", "Enabled") is False
+
+
 def test_an_override_of_another_release_is_reported_and_the_rest_counts(tmp_path):
     rows = [entry("Gone", "X", 1), entry("AuthCtrlr", "Enabled", True)]
     (tmp_path / files.OVERRIDES).write_text(json.dumps(rows))
@@ -318,6 +328,35 @@ def test_a_write_that_fails_half_way_leaves_the_old_file(tmp_path, monkeypatch):
     monkeypatch.undo()
     assert settings.text("ChargingStation", "Identity") == "old"
     assert Settings.load(state_dir=tmp_path).text("ChargingStation", "Identity") == "old"
+
+
+@pytest.fixture
+def full_disk():
+    """No file may grow beyond 100 bytes, as if nothing were left."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_full_disk_changes_nothing_and_is_not_filled_further(tmp_path, full_disk):
+    settings = Settings.load(state_dir=tmp_path)
+    settings.set("AuthCtrlr", "Enabled", True)
+    with pytest.raises(OSError, match="too large"):
+        settings.set("ChargingStation", "Identity", "x" * 200)
+    assert settings.text("ChargingStation", "Identity") != "x" * 200
+    assert [path.name for path in tmp_path.iterdir()] == [files.OVERRIDES]
+    assert Settings.load(state_dir=tmp_path).flag("AuthCtrlr", "Enabled") is True
+
+
+def test_a_reset_that_cannot_be_kept_is_none(tmp_path):
+    settings = Settings.load(state_dir=tmp_path)
+    settings.set("AuthCtrlr", "Enabled", True)
+    (tmp_path / "settings.json.corrupt").mkdir()
+    with pytest.raises(OSError, match=r"settings\.json\.corrupt"):
+        settings.reset()
+    assert settings.flag("AuthCtrlr", "Enabled") is True
+    assert Settings.load(state_dir=tmp_path).flag("AuthCtrlr", "Enabled") is True
 
 
 def test_the_state_directory_is_made_when_needed(tmp_path):
