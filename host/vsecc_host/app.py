@@ -24,7 +24,6 @@ from vsecc_host.station.authorization import LocalAuthorization
 from vsecc_host.station.events import (
     ButtonHeld,
     EvseEvent,
-    LimitChanged,
     McuLinkLost,
     McuLinkUp,
     McuLogged,
@@ -38,7 +37,7 @@ from vsecc_host.station.values import EvseView, Phase
 from vsecc_host.v2g.service import V2gService
 from vsecc_host.wiring import (
     check_interfaces,
-    default_profile_w,
+    default_profile,
     emergency_input,
     evse_config,
     mcu_link_config,
@@ -341,12 +340,8 @@ class App:
         self._set_timer(evse)
 
     def _apply_default_profile(self) -> None:
-        limit_w = default_profile_w(self.settings)
         for number in self.evses:
-            event = LimitChanged(
-                at=self._loop.time(), evse_id=number, owner="default_profile", max_power_w=limit_w
-            )
-            self.publish(event, self.trace.new_cause())
+            self.publish(default_profile(self.settings, number, self._loop.time()), self.trace.new_cause())
 
     def _build_routes(self) -> dict[type[c.Command], Callable[..., None]]:
         to_power = self._to_power

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
-from math import inf
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
@@ -15,6 +14,7 @@ from vsecc_host.power.config import PowerConfig
 from vsecc_host.settings.store import Settings, SettingsError
 from vsecc_host.slac.config import SlacConfig
 from vsecc_host.station.config import EvseConfig
+from vsecc_host.station.events import LimitChanged
 from vsecc_host.station.inputs import EmergencyInput
 from vsecc_host.terminals import Conversion, Terminals
 from vsecc_host.v2g.config import TlsConfig, TlsPolicy, V2gConfig
@@ -44,9 +44,7 @@ def evse_config(settings: Settings, evse: int) -> EvseConfig:
         evseid=settings.text("EVSE", "EvseId", evse=evse),
         lock_connector=settings.flag("Connector", "LockEnabled", evse=evse),
         cable_max_voltage_v=settings.number("Cable", "MaxVoltage", evse=evse),
-        cable_max_current_a=min(
-            settings.number("Cable", "MaxCurrent", evse=evse), _default_profile(settings, "A")
-        ),
+        cable_max_current_a=settings.number("Cable", "MaxCurrent", evse=evse),
         max_power_w=settings.number("EVSE", "MaxPower", evse=evse),
         abort_on_invalid_current=settings.flag("ChargingCommunicationCtrlr", "AbortOnInvalidRequestCurrent"),
         abort_on_invalid_power=settings.flag("ChargingCommunicationCtrlr", "AbortOnInvalidRequestPower"),
@@ -58,17 +56,17 @@ def evse_config(settings: Settings, evse: int) -> EvseConfig:
     )
 
 
-def default_profile_w(settings: Settings) -> float | None:
-    """Power bound while no back end gave a profile, in W; None when the profile is in amperes."""
-    limit_w = _default_profile(settings, "W")
-    return None if limit_w == inf else limit_w
-
-
-def _default_profile(settings: Settings, unit: str) -> float:
-    """The default profile's limit where it is given in this unit, else no limit."""
-    if settings.text("DefaultChargingProfile", "Unit") != unit:
-        return inf
-    return settings.number("DefaultChargingProfile", "SchedulePeriodLimits")
+def default_profile(settings: Settings, evse: int, at: float) -> LimitChanged:
+    """The bound while no back end gave a profile, in the unit it is given in."""
+    limit = settings.number("DefaultChargingProfile", "SchedulePeriodLimits")
+    in_watts = settings.text("DefaultChargingProfile", "Unit") == "W"
+    return LimitChanged(
+        at=at,
+        evse_id=evse,
+        owner="default_profile",
+        max_power_w=limit if in_watts else None,
+        max_current_a=None if in_watts else limit,
+    )
 
 
 def emergency_input(settings: Settings) -> EmergencyInput:

@@ -230,6 +230,13 @@ def test_the_default_profile_limits_power_and_follows_a_change() -> None:
         view = station.view(1)
         assert view.limits.owner == "default_profile"
         assert view.power.voltage_v * view.power.current_a <= 10_100.0
+        station.settings.set_for_run("DefaultChargingProfile", "SchedulePeriodLimits", 16.0)
+        station.settings.set_for_run("DefaultChargingProfile", "Unit", "A")
+        await asyncio.sleep(2.0)
+        view = station.view(1)
+        assert (view.limits.owner, view.limits.max_current_a) == ("default_profile", 16.0)
+        assert 14.0 <= view.power.current_a <= 16.1
+        station.settings.set_for_run("DefaultChargingProfile", "SchedulePeriodLimits", 60.0)
         await station.session_over(1)
         assert station.outlets[1].result.goal
 

@@ -315,7 +315,8 @@ class RenegotiationRequested(EvseEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitChanged(EvseEvent):
-    """A named owner sets or lifts (None) its power bound for this outlet."""
+    """A named owner sets its bound for this outlet, in W or A, or lifts it (both None)."""
 
     owner: str
-    max_power_w: float | None
+    max_power_w: float | None = None
+    max_current_a: float | None = None

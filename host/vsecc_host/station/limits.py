@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 from vsecc_host.station.config import EvseConfig
 from vsecc_host.station.values import DcLimits, EvParameters
@@ -19,17 +21,33 @@ LEAST_OFFER_A = 1.0  # cars end the session when 0 A is offered
 VOLTAGE_STEP_V = 10.0  # the current limit follows the voltage in steps, so that the view does not flicker
 REQUEST_TOLERANCE_A = 1.0  # cars round to whole amperes, and so do the wire formats
 REQUEST_TOLERANCE_V = 1.0
+LIMIT_GRACE_S = 5.0  # a car needs a moment to follow a cut of the limits
 MEASURED_TOLERANCE = 1.05
 MEASURED_TOLERANCE_V = 10.0  # accuracy of the measurement, IEC 61851-23
 MEASURED_TOLERANCE_A = 2.0
 
 
+class Bound(NamedTuple):
+    """What one owner allows."""
+
+    power_w: float = math.inf
+    current_a: float = math.inf
+
+    def watts_at(self, voltage_v: float) -> float:
+        """The power this comes to at a voltage."""
+        return self.power_w if self.current_a == math.inf else min(self.power_w, self.current_a * voltage_v)
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """`offered` is told to the car, never zero while power exists; `enforced` is what targets are cut to."""
+    """`offered` is told to the car, never zero while power exists; `enforced` is what targets are cut to.
+
+    `bounds_w` is why: every owner with the power it allows, tightest first.
+    """
 
     offered: DcLimits
     enforced: DcLimits
+    bounds_w: tuple[tuple[str, float], ...] = ()
 
 
 class Verdict(Enum):
@@ -41,32 +59,32 @@ class Verdict(Enum):
 
 
 NOTHING = Limits(NO_LIMITS, NO_LIMITS)
+_SILENT = EvParameters(max_voltage_v=0.0, max_current_a=0.0)  # a car that told nothing
 
 
 def effective(
     told: DcLimits | None,
     ev: EvParameters | None,
     config: EvseConfig,
-    named: Mapping[str, float],
+    named: Mapping[str, Bound],
     at_voltage_v: float = 0.0,
 ) -> Limits:
     """The minimum over power electronics, cable, car, named owners; `at_voltage_v` 0 while nothing flows."""
     if told is None:
         return NOTHING
-    ev_voltage = _positive(ev.max_voltage_v if ev is not None else None)
-    ev_current = _positive(ev.max_current_a if ev is not None else None)
-    ev_power = _positive(ev.max_power_w if ev is not None else None)
-    max_voltage = min(told.max_voltage_v, config.cable_max_voltage_v, ev_voltage)
-    max_current = min(told.max_current_a, config.cable_max_current_a, ev_current)
+    ev = ev or _SILENT
+    max_voltage = min(told.max_voltage_v, config.cable_max_voltage_v, _positive(ev.max_voltage_v))
     bounds = {
-        "power_electronics": told.max_power_w,
-        "cable": config.cable_max_current_a * max_voltage,
-        "station": config.max_power_w,
-        "ev": min(ev_power, ev_current * max_voltage),
+        "power_electronics": Bound(told.max_power_w, told.max_current_a),
+        "cable": Bound(current_a=config.cable_max_current_a),
+        "station": Bound(config.max_power_w),
+        "ev": Bound(_positive(ev.max_power_w), _positive(ev.max_current_a)),
         **named,
     }
-    owner = min(bounds, key=lambda name: bounds[name])
-    power = max(0.0, bounds[owner])
+    bounds_w = {owner: bound.watts_at(max_voltage) for owner, bound in bounds.items()}
+    owner = min(bounds_w, key=bounds_w.__getitem__)
+    power = max(0.0, bounds_w[owner])
+    max_current = min(bound.current_a for bound in bounds.values())
     if at_voltage_v > 0:
         steps = max(1, math.ceil(at_voltage_v / VOLTAGE_STEP_V))
         max_current = min(max_current, power / (steps * VOLTAGE_STEP_V))
@@ -80,7 +98,8 @@ def effective(
         max_power_w=power,
         owner=owner,
     )
-    return Limits(_offer(enforced, told), enforced)
+    finite = [(name, watts) for name, watts in bounds_w.items() if math.isfinite(watts)]
+    return Limits(_offer(enforced, told), enforced, tuple(sorted(finite, key=lambda bound: bound[1])))
 
 
 def _positive(value: float | None) -> float:
@@ -150,3 +169,33 @@ def looser(one: DcLimits, other: DcLimits) -> DcLimits:
         max_current_a=max(one.max_current_a, other.max_current_a),
         max_power_w=max(one.max_power_w, other.max_power_w),
     )
+
+
+class Superseded:
+    """Offers of a moment ago, which a car may still be following.
+
+    They are kept by time, not as one: a car that changes its own limits with every request must not keep an
+    offer alive that was cut long ago.
+    """
+
+    _SLICE_S = 0.25  # offers of one slice expire together
+
+    def __init__(self) -> None:
+        self._slices: deque[tuple[float, DcLimits]] = deque()  # (begin, widest offer)
+
+    def add(self, offer: DcLimits, now: float) -> None:
+        """This offer was just replaced."""
+        while self._slices and now >= self._slices[0][0] + LIMIT_GRACE_S:
+            self._slices.popleft()
+        if self._slices and now < self._slices[-1][0] + self._SLICE_S:
+            begin, widest = self._slices.pop()
+            self._slices.append((begin, looser(offer, widest)))
+        else:
+            self._slices.append((now, offer))
+
+    def widen(self, offer: DcLimits, now: float) -> DcLimits:
+        """The present offer, widened by those that are still excusable."""
+        for begin, old in self._slices:
+            if now < begin + LIMIT_GRACE_S:
+                offer = looser(offer, old)
+        return offer

@@ -10,7 +10,14 @@ from vsecc_host.station import events as e
 from vsecc_host.station import values as v
 from vsecc_host.station.commands import PowerSupervision
 from vsecc_host.station.faults import cause_of_open_relay
-from vsecc_host.station.limits import VOLTAGE_STEP_V, Verdict, judge_request, measured_over, voltage_suits
+from vsecc_host.station.limits import (
+    VOLTAGE_STEP_V,
+    Bound,
+    Verdict,
+    judge_request,
+    measured_over,
+    voltage_suits,
+)
 from vsecc_host.station.state import (
     COOLED_K,
     GONE_S,
@@ -218,10 +225,13 @@ def _stop(s: EvseState, event: e.StopRequested, now: float) -> Inputs:
 
 
 def _limit(s: EvseState, event: e.LimitChanged, now: float) -> Inputs:
-    if event.max_power_w is None:
+    if event.max_power_w is event.max_current_a is None:
         s.named.pop(event.owner, None)
     else:
-        s.named[event.owner] = event.max_power_w
+        s.named[event.owner] = Bound(
+            math.inf if event.max_power_w is None else event.max_power_w,
+            math.inf if event.max_current_a is None else event.max_current_a,
+        )
     s.refresh_limits(now)
     return (Input.LIMIT,)
 

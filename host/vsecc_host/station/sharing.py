@@ -11,9 +11,9 @@ OWNER = "station_total"
 CONTENT = 0.9  # a car that asks for less than this part of its share wants no more
 HEADROOM = 1.1  # what a content car gets above its request, so that it may grow
 HEADROOM_W = 5_000.0
-STEP_W = 500.0  # smaller changes of a share are not worth telling a car
+STEP_W = 500.0  # a share that grew by less is not worth telling a car; one that shrank always is
 
-_DRAWING = frozenset({Phase.SETUP, Phase.CABLE_CHECK, Phase.PRE_CHARGE, Phase.CHARGING})
+_DRAWING = frozenset({Phase.CABLE_CHECK, Phase.PRE_CHARGE, Phase.CHARGING})
 
 
 class PowerSharing:
@@ -29,14 +29,15 @@ class PowerSharing:
         """New shares, when an event of an outlet changed them."""
         if self._total_w is None or not isinstance(event, EvseEvent) or isinstance(event, LimitChanged):
             return []
-        drawing = [view.evse_id for view in views if view.phase in _DRAWING]
+        drawing = [view.evse_id for view in views if _draws(view)]
         self._note(event, drawing)
         shares = self._shares(self._total_w, drawing)
         changed = {evse: share for evse, share in shares.items() if self._worth_telling(evse, share)}
+        gives_first = sorted(changed, key=lambda evse: changed[evse] - self._told_w.get(evse, 0.0))
         self._told_w.update(changed)
         return [
-            LimitChanged(at=event.at, evse_id=evse, owner=OWNER, max_power_w=share)
-            for evse, share in sorted(changed.items(), key=lambda item: item[1])
+            LimitChanged(at=event.at, evse_id=evse, owner=OWNER, max_power_w=changed[evse])
+            for evse in gives_first
         ]
 
     def _note(self, event: EvseEvent, drawing: Sequence[int]) -> None:
@@ -75,4 +76,9 @@ class PowerSharing:
 
     def _worth_telling(self, evse: int, share_w: float) -> bool:
         told_w = self._told_w.get(evse)
-        return told_w is None or abs(share_w - told_w) >= STEP_W
+        return told_w is None or share_w < told_w or share_w >= told_w + STEP_W
+
+
+def _draws(view: EvseView) -> bool:
+    """Energy may flow or soon will: not while somebody looks for a card, still while a session ends."""
+    return view.relay_closed or view.phase in _DRAWING

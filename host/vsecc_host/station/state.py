@@ -9,7 +9,7 @@ from vsecc_host.station import commands as c
 from vsecc_host.station import values as v
 from vsecc_host.station.config import EvseConfig
 from vsecc_host.station.faults import is_good_end
-from vsecc_host.station.limits import NOTHING, Limits, effective, looser
+from vsecc_host.station.limits import NOTHING, Bound, Limits, Superseded, effective
 from vsecc_host.station.meter import EnergyMeter
 from vsecc_host.station.table import SESSION_PHASES, TIMER_PHASES, Input
 
@@ -18,7 +18,6 @@ STALE_S = 1.0  # S9: five missed status messages
 GONE_S = 5.0  # without a session: the outlet becomes unavailable
 INOPERATIVE_S = 10.0  # a reset may pass through "inoperative"; longer is a fault
 STUCK_S = 3.0  # contactors that are told to open
-LIMIT_GRACE_S = 5.0  # a car needs a moment to follow a cut of the limits
 DRIVEN_F_S = 1.0  # until the MCU has confirmed that the pilot left F
 COOLED_K = 5.0  # below the maximum before an outlet counts as cool again
 LOW_CURRENT_A = 1.0
@@ -87,10 +86,9 @@ class EvseState:
     unserved_detail: str = ""
     meter: EnergyMeter = field(default_factory=EnergyMeter)
     told: v.DcLimits | None = None
-    named: dict[str, float] = field(default_factory=dict)
+    named: dict[str, Bound] = field(default_factory=dict)
     limits: Limits = NOTHING
-    relaxed: v.DcLimits = NOTHING.offered
-    relaxed_until: float = 0.0
+    superseded: Superseded = field(default_factory=Superseded)
     authorization: v.Authorization = v.Authorization.ONGOING
     cable_check: v.CableCheck = v.CableCheck.IDLE
     stop: v.Stop = v.Stop.NONE
@@ -158,18 +156,13 @@ class EvseState:
         at_voltage = self.power.voltage_v if self.phase is v.Phase.CHARGING else 0.0
         ev = self.session.ev if self.phase in SESSION_PHASES else None
         limits = effective(self.told, ev, self.config, self.named, at_voltage)
-        if limits == self.limits:
-            return
-        before = (
-            looser(self.relaxed, self.limits.offered) if now < self.relaxed_until else self.limits.offered
-        )
-        self.relaxed = looser(limits.offered, before)
-        self.relaxed_until = now + LIMIT_GRACE_S
+        if limits.offered != self.limits.offered:
+            self.superseded.add(self.limits.offered, now)
         self.limits = limits
 
     def tolerated_limits(self, now: float) -> v.DcLimits:
         """Limits a car may still be following."""
-        return self.relaxed if now < self.relaxed_until else self.limits.offered
+        return self.superseded.widen(self.limits.offered, now)
 
     def take_config(self, now: float) -> None:
         """Let a changed configuration take over."""
@@ -237,8 +230,12 @@ class EvseState:
             ev=self.session.ev,
             soc_percent=self.session.soc_percent if self.session.ev is not None else None,
             remaining_to_full_s=self.session.remaining_to_full_s,
-            profile_max_power_w=min(self.named.values(), default=None),
+            profile_max_power_w=self._profile_max_power_w(),
+            bounds_w=self.limits.bounds_w,
         )
+
+    def _profile_max_power_w(self) -> float | None:
+        return min((watts for owner, watts in self.limits.bounds_w if owner in self.named), default=None)
 
 
 def _led_of(phase: v.Phase, cause: v.Cause, plugged: bool) -> int:

@@ -205,3 +205,4 @@ class EvseView:
     soc_percent: int | None = None
     remaining_to_full_s: int | None = None
     profile_max_power_w: float | None = None  # tightest bound of a named owner: back end, default profile
+    bounds_w: tuple[tuple[str, float], ...] = ()  # every owner of a limit and what it allows, tightest first

@@ -82,6 +82,7 @@ def _evse_state(station: SimulatedStation, view: EvseView) -> dict[str, Any]:
             "max_current_a": view.limits.max_current_a,
             "max_power_w": view.limits.max_power_w,
             "owner": view.limits.owner,
+            "bounds_w": {owner: round(watts, 1) for owner, watts in view.bounds_w},
         },
     }
 

@@ -209,6 +209,26 @@ def test_a_cut_of_the_limits_acts_at_once_and_the_car_gets_time_to_follow():
     assert only(rig.log, c.PowerTarget)[-1].current_a == 25.0
 
 
+def test_a_car_that_changes_its_own_limits_all_the_time_must_follow_a_cut_too():
+    rig = Rig().to(Phase.CHARGING)
+    rig.evse(e.LimitChanged, owner="csms", max_power_w=10_000.0)
+    for step in range(52):
+        rig.wait(0.1)
+        assert rig.phase is Phase.CHARGING or step >= 50, step
+        rig.target(420.0, 100.0, max_current_a=120.0 + step % 3)
+    assert (rig.phase, rig.view.cause) == (Phase.STOPPING, Cause.LIMITS_EXCEEDED)
+
+
+def test_a_limit_in_amperes_acts_at_once_and_goes_as_it_came():
+    rig = Rig().to(Phase.CHARGING)
+    rig.evse(e.LimitChanged, owner="default_profile", max_current_a=16.0)
+    assert only(rig.log, c.PowerTarget)[-1].current_a == 16.0
+    assert (rig.view.limits.owner, rig.view.limits.max_current_a) == ("default_profile", 16.0)
+    assert rig.view.bounds_w[0] == ("default_profile", 16.0 * 450.0)
+    rig.evse(e.LimitChanged, owner="default_profile")
+    assert only(rig.log, c.PowerTarget)[-1].current_a == 100.0
+
+
 def test_a_car_that_goes_quiet_in_the_loop_gets_no_current():
     rig = Rig().to(Phase.CHARGING)
     rig.wait(2.9)
