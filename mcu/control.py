@@ -14,6 +14,12 @@ from mcu.ticks import add, diff
 from vsecc_link.messages import CP_A, CP_F, CP_UNKNOWN
 
 CYCLE_US = 1000
+# Where in the pilot's period a cycle begins: 50 us of 5 % duty, a slow edge and one sample after it rose. The
+# newest pulse is then read at once, whole, and the one before it no more.
+PHASE_US = 70
+SLEW_US = 50  # how far a cycle moves towards that place
+# A cycle that began later than this begins the grid anew: one disturbed pulse is never in three readings.
+LATE_US = 250
 # Rule S2 leaves 10 ms; pilot period, phase of the cycle and debounce take at most 4 of them.
 COLLECT_LIMIT_US = 5500
 COLLECT_IDLE_EVERY_US = 2_000_000
@@ -63,7 +69,7 @@ class Control:
         self._is_told = False  # what the self-test found
         self._token = 0
         self._slot = 0
-        self._deadline = hal.ticks_us()
+        self._deadline = self._began = hal.ticks_us()
         self._collect_at = self._deadline
         self._collected = False
         self.cycle_max_us = 0
@@ -92,14 +98,17 @@ class Control:
             self._link.log(2, "a collection takes %d us: none under power" % best)
         self._note_heap()
         gc.disable()
-        self._deadline = self._hal.ticks_us()
+        self._start_grid()
 
     def rehearse(self, cycles):
         """The control path alone, no host: no relay can close (slots.py)."""
-        self._deadline = self._hal.ticks_us()
+        self._start_grid()
         for _ in range(cycles):
             self.protect(self._hal.ticks_us())
             self.wait()
+
+    def _start_grid(self):
+        self._deadline = self._began = self._hal.ticks_us()
 
     def cycle(self):
         """One period: everything that decides, then everything that talks."""
@@ -130,29 +139,32 @@ class Control:
             self._collect_when_due(now)
 
     def protect(self, now):
-        """The control path: sample both pilots, judge, decide, feed or drop. Allocates nothing (rule S5)."""
+        """The control path: sample, judge, decide, port by port; one chore. Allocates nothing (rule S5)."""
         hal = self._hal
         out = self._plateaus
+        self._began = now
         chore = CHORES[self._slot]
         self._slot = self._slot + 1 & _ROUND_MASK
         if not self._safety.is_tested:
             self._test(now)
             self._token |= _PILOT_1 | _PILOT_2 | _DECIDED | _CHORE
             return
+        safety = self._safety
+        safety.begin(now)
         hal.pilot_measure(1, out)
         self._monitor_1.feed(out[0], out[1], out[2], out[3], now)
+        safety.decide(0, now)
         if chore == _COUNTS_1:
             self._monitor_1.read_back.feed_counts(out[2], out[3])
         token = _PILOT_1
         hal.pilot_measure(2, out)
         self._monitor_2.feed(out[0], out[1], out[2], out[3], now)
+        safety.decide(1, now)
         if chore == _COUNTS_2:
             self._monitor_2.read_back.feed_counts(out[2], out[3])
-        token |= _PILOT_2
-        self._safety.tick(now)
-        token |= _DECIDED
+        token |= _PILOT_2 | _DECIDED
         if chore == _KEEP_ALIVE:
-            self._safety.refresh(now)
+            safety.refresh(now)
         elif chore > _COUNTS_2:
             self._slow_reading(chore)
         self._token |= token | _CHORE
@@ -174,14 +186,21 @@ class Control:
         return out[0] if out[2] > out[3] else out[1]
 
     def wait(self):
-        """Idle until the next cycle; a late one starts at once and the grid starts anew."""
-        self._deadline = add(self._deadline, CYCLE_US)
-        now = self._hal.ticks_us()
-        if diff(now, self._deadline) > 0:
-            self.cycle_overruns += not self._collected  # a collection has its own figure
-            self._deadline = now
+        """Idle until the next cycle; a late one starts at once."""
+        hal = self._hal
+        deadline = self._deadline
+        if diff(self._began, deadline) > LATE_US:
+            deadline = self._began
+        deadline = add(deadline, CYCLE_US)
+        now = hal.ticks_us()
+        ahead = diff(deadline, now)
+        off = (hal.pilot_phase_us() + ahead) % CYCLE_US - PHASE_US
+        off = max(-SLEW_US, min(SLEW_US, off))  # never across the pulse: a cycle before it waits for its end
+        self._deadline = add(deadline, -off)
+        if ahead > off:
+            hal.idle_until(self._deadline)
         else:
-            self._hal.idle_until(self._deadline)
+            self.cycle_overruns += not self._collected  # a collection has its own figure
         self._collected = False
 
     def _slow_reading(self, chore):

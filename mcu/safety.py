@@ -239,7 +239,7 @@ class Safety:
         self.is_tested = False  # the self-test at start is over; before it nothing is decided
         self.host_alive = False
         self._host_until = 0
-        self._first, self._second = guards
+        self._is_blocked = True
 
     def grant(self, relays, valid_ms, now):
         """A GRANT was taken now: bit 0 = REL1 may close for `valid_ms`; 0 ms withdraws every grant."""
@@ -272,16 +272,18 @@ class Safety:
         for relay in self.relays:
             relay.supervise(now)
 
-    def tick(self, now):
-        """Decide about every relay; call once a cycle, after the pilots were read."""
+    def begin(self, now):
+        """A cycle begins: is the host still there, the device fit?"""
         if self.host_alive and diff(now, self._host_until) >= 0:
             self.lose_host()
-        blocked = self.device_faults.mask & BLOCKING != 0
-        self._first.tick(now, blocked)
-        self._second.tick(now, blocked)
+        self._is_blocked = self.device_faults.mask & BLOCKING != 0
+
+    def decide(self, index, now):
+        """Decide about the relay of port 1 (index 0) or 2; once a cycle, right after its pilot was read."""
+        self.guards[index].tick(now, self._is_blocked)
 
     def refresh(self, now):
-        """Renew each keep-alive, every 4 ms of its 19; a change was passed on at once by `tick`."""
+        """Renew each keep-alive, every 4 ms of its 19; a change was passed on at once by `decide`."""
         for relay in self.relays:
             relay.drive()
         self.spare.supervise(now)

@@ -72,5 +72,17 @@ CALIBRATION_FILE = "/calibration"
 
 # Registers that have no name in the documented modules; offsets within a block are equal on both chips.
 # CHIP_RESET of POWMAN tells a brown-out apart; the RP2040 has one bit for it and for a power-on.
-RP2040 = {"adc_base": 0x4004C000, "adc_dreq": 36, "scratch": 0x4005800C, "chip_reset": None}
-RP2350 = {"adc_base": 0x400A0000, "adc_dreq": 48, "scratch": 0x400D800C, "chip_reset": 0x4010002C}
+RP2040 = {
+    "adc_base": 0x4004C000,
+    "adc_dreq": 36,
+    "pwm_base": 0x40050000,
+    "scratch": 0x4005800C,
+    "chip_reset": None,
+}
+RP2350 = {
+    "adc_base": 0x400A0000,
+    "adc_dreq": 48,
+    "pwm_base": 0x400A8000,
+    "scratch": 0x400D800C,
+    "chip_reset": 0x4010002C,
+}

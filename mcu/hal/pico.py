@@ -39,6 +39,10 @@ _RING_MASK = (1 << _RING_BITS) - 1
 _DMA_COUNT = 1 << 27  # a multiple of the ring; two channels start each other for ever
 _THRESHOLD_MV = -1700  # see plateau.py
 
+_PWM_SLICE = 0x14  # bytes of a slice
+_PWM_CTR = 0x08
+_PWM_TOP = 0x10
+
 _ADC_CS = 0x00
 _ADC_FCS = 0x08
 _ADC_FIFO = 0x0C
@@ -53,7 +57,7 @@ _FCS_FLAGS = 3 << 10
 _FCS_OVERFLOW = 1 << 11
 _FCS_THRESHOLD_ONE = 1 << 24
 
-_FEED_PULSES = 190  # 19.1 ms with the first one: below the 20 ms of rule S4
+_FEED_PULSES = 760  # 19.0 ms with the first one: below the 20 ms of rule S4
 _PUMP_FIFO = 4
 
 _RX_BUFFER = 1024
@@ -92,7 +96,7 @@ class Hal:
         self._start_relays(board)
         self._calibration, self.calibration_problem = calibration.load(board)
         self._uncalibrated = 1 << DEVICE_CALIBRATION if self.calibration_problem else 0
-        self._pilot = [PWM(Pin(pin), freq=1000, duty_u16=65535) for pin in board.PILOT_PWM]
+        self._start_pilots(board)
         self._start_sampling(board)
         self._start_slow_inputs(board)
         self._uart = UART(
@@ -121,6 +125,15 @@ class Hal:
         self._fed = [False, False, False]
         self._feedback = [Pin(pin, Pin.IN, Pin.PULL_UP) for pin in board.RELAY_FEEDBACK]
         self._feedback_closed = board.RELAY_FEEDBACK_CLOSED
+
+    def _start_pilots(self, board):
+        """Both at +12 V, and counting together: one moment of the cycle is right for both."""
+        self._pilot = [PWM(Pin(pin), freq=1000, duty_u16=65535) for pin in board.PILOT_PWM]
+        slices = [board.CHIP["pwm_base"] + (pin >> 1) * _PWM_SLICE for pin in board.PILOT_PWM]
+        for base in slices:
+            mem32[base + _PWM_CTR] = 0
+        self._pilot_counter = slices[0] + _PWM_CTR
+        self._pilot_counts = mem32[slices[0] + _PWM_TOP] + 1
 
     def _start_sampling(self, board):
         """ADC free-running over both pilots into a ring, by two DMA channels that chain to each other."""
@@ -242,6 +255,10 @@ class Hal:
             duty = (duty_permille * 65536 + 500) // 1000
         self._pilot[port - 1].duty_u16(duty)
 
+    def pilot_phase_us(self):
+        """Time since both pilots rose, or would have."""
+        return mem32[self._pilot_counter] * 1000 // self._pilot_counts
+
     def _samples_written(self):
         """Samples of both ports since the running channel started."""
         return _DMA_COUNT - (self._dma_1.count or self._dma_2.count)  # type: ignore[attr-defined]
@@ -302,7 +319,7 @@ class Hal:
         return code * self._board.REFERENCE_SPAN_MV >> 12 if code > 0 else 0
 
     def relay_feed(self, relay):
-        """Keep the pump of this relay running for 19.1 ms from now."""
+        """Keep the pump of this relay running for 19.0 ms from now."""
         machine = self._pumps[relay - 1]
         if machine.tx_fifo() < _PUMP_FIFO:
             machine.put(_FEED_PULSES)

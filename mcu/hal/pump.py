@@ -9,8 +9,8 @@ Each word fed sets (does not add) the number of pulses still to make; without fo
 
 import rp2
 
-FREQUENCY_HZ = 160_000  # 16 cycles a pulse: 10 kHz
-PULSE_US = 100
+FREQUENCY_HZ = 640_000  # 16 cycles a pulse: 40 kHz, so that a dropped relay waits for a short rest only
+PULSE_US = 25
 
 
 @rp2.asm_pio(sideset_init=rp2.PIO.OUT_LOW)

@@ -34,6 +34,10 @@ class Hal:
         self._driven[port] = duty_permille
         self._board.pilot_drive(port, duty_permille)
 
+    def pilot_phase_us(self):
+        """Time since both pilots rose, or would have."""
+        return self._board.now_us() % 1000
+
     def pilot_measure(self, port, out):
         """Plateaus in mV and sample counts of the newest whole period."""
         levels = self._board.pilot_levels(port)

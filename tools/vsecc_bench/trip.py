@@ -1,4 +1,4 @@
-"""`vsecc bench trip`: the pilot leaves C or D until the relay's drive stands still (P6), over all phases."""
+"""`vsecc bench trip`: the pilot leaves C until the relay's drive pin stands still (P6), over all phases."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ from typing import Any
 
 from vsecc_bench.histogram import histogram_svg
 from vsecc_link import messages
+from vsecc_sim.mcu.board import PORTS
 from vsecc_sim.mcu.campaign.case import Case
 from vsecc_sim.mcu.campaign.stage import Stage
 from vsecc_sim.mcu.interpreter import Interpreter, find_micropython
+from vsecc_sim.mcu.relay import PUMP_HOLD_US
 
 LIMIT_MS = 10.0
 TYPICAL_MS = 3.0
 MS = 1000
-# The longest collection the program allows itself under power (mcu/control.py), and what a cycle computes on
-# the slower chip by the estimate of docs/mcu.md; the emulated chip itself computes in no time.
+# The longest collection the program allows itself under power (mcu/control.py), and what it computes until
+# both ports are decided by the estimate of docs/mcu.md; the emulated chip itself computes in no time.
 COLLECT_US = 5500
-COMPUTE_US = 750
+RP2350_US = 225
+RP2040_US = 450
 # Cycles before and after the change of the pilot in which the collection may begin.
 PLACES = tuple(range(-7, 6))
+# A cycle that came late by anything up to a period leaves the grid at any place of the pilot, shortly before.
+LATE_AT = min(PLACES) - 2
+LATE_US = 300
 LETTERS = ("A", "B", "E", "broken wire", "stuck at -12 V")
 _E_OHM = 5.0
 _SETTLE_MS = 60
@@ -35,7 +41,7 @@ _DUTY_SETTLE_MS = 400
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One distribution: whether a collection falls in, and what each cycle computes."""
+    """One distribution: whether a collection falls in, and what is computed until the decision."""
 
     name: str
     collects: bool
@@ -43,9 +49,9 @@ class Way:
 
 
 WAYS = (
-    Way("no collection", False, 0),
-    Way("a 5.5 ms collection anywhere", True, 0),
-    Way("the same, each cycle computing 0.75 ms", True, COMPUTE_US),
+    Way("RP2350, no collection", False, RP2350_US),
+    Way("RP2040, no collection", False, RP2040_US),
+    Way("RP2040, 5.5 ms collection, grid anywhere", True, RP2040_US),
 )
 
 
@@ -55,7 +61,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "trip",
         help="pilot leaves C to relay output low",
         description="The program over hal/pico.py on the emulated chip (PIO pump, converter ring) in exact "
-        "virtual time; every phase of the pilot and the cycle, a collection at every place (P6).",
+        "virtual time; both ports, every phase of the pilot, a collection at every place, also while the "
+        "cycle has lost its place in the pilot's period (P6).",
         epilog="example: vsecc bench trip --svg docs/trip-times.svg",
     )
     parser.add_argument("--step-us", type=int, default=50, help="distance of the phases, 1000 us of them")
@@ -80,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     report: dict[str, Any] = {"bench": "trip", "interpreter": on, "rows": rows, "goals_met": goals}
     print(json.dumps(report)) if args.json else _print(report)
     if args.svg:
-        title = "CP leaves C: until the relay's drive stands still"
+        title = "CP leaves C: until the relay's drive pin stands still"
         args.svg.write_text(histogram_svg(title, times, limit=LIMIT_MS), encoding="utf-8")
     return 0 if met else 1
 
@@ -105,19 +112,21 @@ def sweep(way: Way, step_us: int, interpreter: Interpreter | None) -> Iterator[f
         turn = 0
         for letter in LETTERS:
             for phase_us in range(0, MS, step_us):
-                for _ in range(len(PLACES) if way.collects else 1):
-                    yield trips.measure(letter, phase_us, PLACES[turn % len(PLACES)])
+                for _ in range(len(PLACES) if way.collects else len(PORTS)):
+                    trips.port = PORTS[turn % len(PORTS)]
+                    yield trips.measure(letter, phase_us, turn)
                     turn += 1
     finally:
         trips.close()
 
 
 class Trips:
-    """A charging station that is tripped over and over."""
+    """A station that charges on both ports and is tripped on `port` over and over."""
 
     def __init__(self, way: Way, interpreter: Interpreter | None) -> None:
-        """Charging on port 1."""
-        case = Case(id=way.name, title="", rules=(), group="bench", start="charging")
+        """Both charging."""
+        self.port = PORTS[0]
+        case = Case(id=way.name, title="", rules=(), group="bench", start="charging-both")
         self._way = way
         self._stage = Stage(case, "pico", interpreter)
         self._stage.prepare()
@@ -128,23 +137,26 @@ class Trips:
         """Ends the chip."""
         self._stage.close()
 
-    def measure(self, letter: str, phase_us: int, place: int) -> float:
+    def measure(self, letter: str, phase_us: int, turn: int) -> float:
         """ms from the pilot's change, `phase_us` into a millisecond, to the still pin."""
-        for _ in range(8):
-            self._cycle()
         stage = self._stage
         changed_us = 0
-        for cycle in range(min(PLACES), 40):
+        pauses = {}
+        if self._way.collects:
+            pauses = {LATE_AT: LATE_US + turn * 137 % MS, PLACES[turn % len(PLACES)]: COLLECT_US}
+        for cycle in range(LATE_AT, 40):
             if cycle == 0:
                 stage.run_until(self._next_us + phase_us)
                 changed_us = stage.board.now_us
                 self._leave(letter)
-            self._cycle(COLLECT_US if self._way.collects and cycle == place else 0)
-        entry = stage.board.trace.first_after(changed_us, "relay1.drive", False)
+            self._cycle(pauses.get(cycle, 0))
+        entry = stage.board.trace.first_after(changed_us, f"relay{self.port}.drive", False)
         if entry is None:
             raise RuntimeError(f"{letter} at {phase_us} us: the relay was never opened")
+        if not stage.board.relays[3 - self.port].driven:
+            raise RuntimeError(f"{letter} at {phase_us} us: the other port's relay opened, too")
         self._recover(letter)
-        return (entry.at_us - changed_us) / MS
+        return (entry.at_us - PUMP_HOLD_US - changed_us) / MS
 
     def _cycle(self, extra_us: int = 0) -> None:
         """A millisecond, with a collection at its beginning or without."""
@@ -155,15 +167,15 @@ class Trips:
     def _leave(self, letter: str) -> None:
         stage = self._stage
         if letter == "E":
-            stage.board.ports[1].touch(stage.board.now_us)
-            stage.board.ports[1].line.resistance_ohm = _E_OHM
+            stage.board.ports[self.port].touch(stage.board.now_us)
+            stage.board.ports[self.port].line.resistance_ohm = _E_OHM
         elif letter in ("A", "B"):
-            stage.ev(1, letter)
+            stage.ev(self.port, letter)
         else:
             self._fault(letter, True)
 
     def _fault(self, letter: str, active: bool) -> None:
-        port = self._stage.board.ports[1]
+        port = self._stage.board.ports[self.port]
         port.touch(self._stage.board.now_us)
         port.line.set_fault("open" if letter == "broken wire" else "stuck_negative", active)
 
@@ -172,14 +184,14 @@ class Trips:
         stage = self._stage
         if letter not in ("A", "B", "E"):
             self._fault(letter, False)
-        stage.ev(1, "B")
+        stage.ev(self.port, "B")
         self._pass(_DUTY_SETTLE_MS if letter == LETTERS[-1] else _SETTLE_MS)
-        stage.host.send((messages.CLEAR_FAULTS, 1), stage.now_ms)
+        stage.host.send((messages.CLEAR_FAULTS, self.port), stage.now_ms)
         self._pass(_SETTLE_MS)
-        stage.ev(1, "C")
+        stage.ev(self.port, "C")
         for _ in range(1000):
             self._cycle()
-            if stage.board.relays[1].closed:
+            if stage.board.relays[self.port].closed:
                 break
         else:
             raise RuntimeError(f"not charging again after {letter}: {stage.host.heard[-8:]}")
@@ -193,7 +205,7 @@ class Trips:
 
 
 def _print(report: dict[str, Any]) -> None:
-    print(f"P6, pilot leaves C to relay drive still, on {report['interpreter']}")
+    print(f"P6, pilot leaves C to relay drive pin still, on {report['interpreter']}")
     print(f"{'':42}{'samples':>8}{'min':>9}{'median':>9}{'p99':>9}{'max':>9}  ms")
     for one in report["rows"]:
         print(

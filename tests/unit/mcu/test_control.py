@@ -10,7 +10,10 @@ from mcu.control import (
     COLLECT_LIMIT_US,
     COLLECT_SLOT,
     CYCLE_US,
+    LATE_US,
+    PHASE_US,
     RESERVE_BYTES,
+    SLEW_US,
     Control,
 )
 from mcu.hal.sim import Hal
@@ -256,6 +259,61 @@ def test_cycles_keep_an_absolute_grid_across_the_tick_wrap():
     start = bench.board.time_us
     bench.cycles(100)
     assert bench.board.time_us == start + 100 * CYCLE_US
+
+
+def starts(bench, cycles):
+    """When each of the coming cycles begins."""
+    times = []
+    for _ in range(cycles):
+        times.append(bench.board.time_us)
+        bench.cycles(1)
+    return times
+
+
+def bench_with_phase(speed, shift_us):
+    """A counter of the pilots that is `shift_us` off the board's clock, or stands still (speed 0)."""
+    bench = Bench()
+    bench.hal.pilot_phase_us = lambda: (speed * bench.board.time_us + shift_us) % CYCLE_US
+    return bench
+
+
+def differences(values):
+    return [values[index + 1] - values[index] for index in range(len(values) - 1)]
+
+
+def test_s2_the_grid_moves_to_its_place_behind_the_pulse_in_small_steps():
+    for shift_us in range(0, CYCLE_US, 50):
+        times = starts(bench_with_phase(1, shift_us), 40)
+        steps = differences(times)
+        assert CYCLE_US - SLEW_US <= min(steps) and max(steps) <= CYCLE_US + SLEW_US
+        phases = [(at + shift_us) % CYCLE_US for at in times]
+        assert min(phases[21:]) == max(phases[21:]) == PHASE_US
+        # Never across the pulse: a cycle there would read half of one and half of the next.
+        moves = differences(phases)
+        assert -SLEW_US <= min(moves) and max(moves) <= SLEW_US
+
+
+def test_a_counter_that_stands_still_costs_no_more_than_the_step():
+    for stuck_us in (0, PHASE_US, 999):
+        bench = bench_with_phase(0, stuck_us)
+        bench.charge()
+        before = len(bench.board.changes)
+        steps = differences(starts(bench, 300))
+        assert CYCLE_US - SLEW_US <= min(steps) and max(steps) <= CYCLE_US + SLEW_US
+        assert len(bench.board.changes) == before  # still charging
+
+
+def test_s2_a_cycle_that_overslept_is_not_followed_by_one_of_the_same_pulse():
+    bench = Bench()
+    bench.cycles(10)
+    for late_us in (LATE_US + 1, 600, 1000, 5500):
+        bench.board.time_us += late_us
+        times = starts(bench, 4)
+        assert times[1] - times[0] >= CYCLE_US - SLEW_US
+    bench.cycles(30)
+    bench.board.time_us += LATE_US  # a little late: the grid stays
+    times = starts(bench, 4)
+    assert times[1] - times[0] == CYCLE_US - LATE_US
 
 
 def test_run_starts_and_cycles_until_reset():

@@ -57,7 +57,7 @@ class Board:
         self.boots = 0
         self.hung = False
         self.stall_us = 0
-        # What the program computes after each idle; the emulated chip takes no time for it otherwise.
+        # What the program computes until both ports are decided; the emulated chip takes no time otherwise.
         self.cycle_cost_us = 0
         # Interrupts the program at its next idle: "exception" (a driver fails) or "console" (Ctrl-C).
         self.raises = ""

@@ -66,7 +66,7 @@ class ChipPins:
             2: self._pin_set, 3: self._pwm_duty, 5: self._sm_word, 6: self._sm_setup, 7: self._sm_freq,
             8: self._sm_put, 9: self._sm_active, 10: self._wdt_start, 11: self._wdt_feed, 12: self._uart_baud,
             13: self._uart_rxbuf, 14: self._adc_divider, 15: self._adc_run, 16: self._scratch_write,
-            18: self._reset, 19: self._soft_reset,
+            18: self._reset, 19: self._soft_reset, 4: self._pwm_freq, 17: self._pwm_counter,
         }  # fmt: skip
 
     def reset(self) -> None:
@@ -111,6 +111,8 @@ class ChipPins:
         for index, machine in self._machines.items():
             words[4] |= len(machine.tx) << 4 * index
         words[5], words[6], words[7] = len(data), board.uart.tx_free, len(samples) // 2
+        words[8] = board.ports[1].phase_us(board.now_us) * 1000 // board.ports[1].period_us
+        words[9] = board.cycle_cost_us // 2
         words[16] = _CHIP_RESET.get(board.boot_cause, _HAD_WATCHDOG)
         words[17], board.stall_us = board.stall_us, 0
         words[18] = SHIM_PWRON_RESET if board.boot_cause in _POWER_LOST else SHIM_WDT_RESET
@@ -151,6 +153,16 @@ class ChipPins:
         if lock:
             self._lock_on[lock] = duty_u16 > 0
             self._drive_lock(lock, at_us)
+
+    def _pwm_freq(self, pin: int, value: int, at_us: int) -> None:
+        """A slice that is set up counts from 0."""
+        port = self._port_of.get(pin)
+        if port:
+            self._board.ports[port].restart(at_us)
+
+    def _pwm_counter(self, slice_number: int, value: int, at_us: int) -> None:
+        """Only 0 is ever written."""
+        self._pwm_freq(2 * slice_number, value, at_us)
 
     def _drive_lock(self, port: int, at_us: int) -> None:
         direction = self._lock_direction[port] if self._lock_on[port] else 0

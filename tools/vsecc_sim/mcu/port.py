@@ -23,6 +23,7 @@ class PilotPort:
         self.line = PilotLine(seed=seed * 7 + number)
         self.proximity = ProximityLine()
         self.period_us = PERIOD_US
+        self.rose_us = 0  # a moment at which the driver's counter was 0: periods begin there
         self.duty_permille = 0
         self._trace = trace
         self._pending: int | None = None
@@ -36,7 +37,17 @@ class PilotPort:
         """Asks for a level or a duty cycle; it acts from the next period on."""
         self._pending = duty_permille if duty_permille != self.duty_permille else None
         if self._pending is not None:
-            self._latch_us = now_us - now_us % self.period_us + self.period_us
+            self._latch_us = now_us - self.phase_us(now_us) + self.period_us
+
+    def phase_us(self, now_us: int) -> int:
+        """Time since the driver's counter was 0."""
+        return (now_us - self.rose_us) % self.period_us
+
+    def restart(self, now_us: int) -> None:
+        """The driver's counter is 0 now; what the line showed until now stays as it was."""
+        if self.phase_us(now_us):
+            self.touch(now_us)
+            self.rose_us = now_us
 
     def next_us(self) -> int | None:
         """When a pending drive is latched."""
@@ -66,7 +77,7 @@ class PilotPort:
 
     def levels(self, now_us: int) -> tuple[int, int, int, int]:
         """The newest whole period: high mV, low mV, samples high, samples low."""
-        start_us = now_us - now_us % self.period_us - self.period_us
+        start_us = now_us - self.phase_us(now_us) - self.period_us
         # A period in which something changed is read as the state that held for most of it.
         if start_us + self.period_us // 2 < self._changed_us:
             return self._before
@@ -114,7 +125,7 @@ class PilotPort:
         """Appends the readings up to the next edge of the drive; how many they are."""
         period_ns = self.period_us * 1000
         high_ns = period_ns * self.duty_permille // 1000
-        phase_ns = at_ns % period_ns
+        phase_ns = (at_ns - self.rose_us * 1000) % period_ns
         positive = phase_ns < high_ns
         begin_ns, end_ns = (0, high_ns) if positive else (high_ns, period_ns)
         count = min(most, -((phase_ns - end_ns) // step_ns))

@@ -93,7 +93,6 @@ class ProcessChip:
         self._calibration: Path | None = None
         self._idles = 0  # since the start
         self.until_us: int | None = None
-        self._idled = False
 
     @property
     def pid(self) -> int | None:
@@ -162,8 +161,6 @@ class ProcessChip:
     def answer(self) -> None:
         """Hands the inputs of the board's present time over; the firmware computes on."""
         self.until_us = None
-        if self._idled:
-            self._board.stall_us += self._board.cycle_cost_us
         self._write(self._pins.answer())
 
     def _write(self, data: bytes) -> None:
@@ -245,7 +242,6 @@ class ProcessChip:
         if self._idles == IDLES_OF_A_START:
             self._forget_calibration()
         ahead = ((until_ticks - now_ticks + _HALF) & TICKS_MASK) - _HALF
-        self._idled = ahead > 0
         self.until_us = self._chip_time_us(now_ticks) + max(0, ahead)
         return True
 

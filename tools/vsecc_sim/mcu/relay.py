@@ -8,7 +8,7 @@ from vsecc_sim.mcu.trace import Trace
 # Small signal relay with its driver stage.
 CLOSE_DELAY_US = 6_000
 OPEN_DELAY_US = 3_000
-# The pump's capacitor holds the coil for about one and a half pulses of the 10 kHz drive.
+# The capacitor of the pump holds the gate for 0.13 ms (docs/hardware.md), the FET's own time with it.
 PUMP_HOLD_US = 150
 
 

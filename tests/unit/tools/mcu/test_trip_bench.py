@@ -11,15 +11,15 @@ from vsecc_cli.main import main
 
 def test_every_way_to_leave_c_is_measured_and_bounded():
     values = list(trip.sweep(trip.WAYS[0], 500, None))
-    assert len(values) == 2 * len(trip.LETTERS)
-    assert all(2.0 < value <= 4.5 for value in values), values
+    assert len(values) == 2 * 2 * len(trip.LETTERS)  # both phases, both ports
+    assert all(2.0 < value <= 3.5 for value in values), values
 
 
 def test_a_longer_collection_than_allowed_is_seen(monkeypatch):
     monkeypatch.setattr(trip, "COLLECT_US", 8000)
     monkeypatch.setattr(trip, "LETTERS", ("B",))
     monkeypatch.setattr(trip, "PLACES", (0, 1))
-    assert max(trip.sweep(trip.WAYS[1], 200, None)) > trip.LIMIT_MS
+    assert max(trip.sweep(trip.WAYS[2], 200, None)) > trip.LIMIT_MS
 
 
 def test_command_writes_figures_and_picture(tmp_path, capsys, monkeypatch):
@@ -30,7 +30,7 @@ def test_command_writes_figures_and_picture(tmp_path, capsys, monkeypatch):
         == 0
     )
     report = json.loads(capsys.readouterr().out)
-    assert report["goals_met"]["P6 worst case"] and report["rows"][0]["samples"] == 8
+    assert report["goals_met"]["P6 worst case"] and report["rows"][0]["samples"] == 16
     text = (tmp_path / "t.svg").read_text()
     assert text.startswith("<svg") and "limit 10 ms" in text and text.count("<rect") > 1
 

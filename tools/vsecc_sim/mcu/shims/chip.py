@@ -34,6 +34,7 @@ UART_RXBUF = 13
 ADC_DIVIDER = 14
 ADC_RUN = 15
 SCRATCH = 16
+PWM_COUNTER = 17
 RESET = 18
 SOFT_RESET = 19
 
@@ -46,6 +47,8 @@ W_TX_LEVELS = 4
 W_RX_COUNT = 5
 W_TX_FREE = 6
 W_ADC_COUNT = 7
+W_PILOT_PHASE = 8
+W_PRICE_US = 9
 W_CHIP_RESET = 16
 W_STALL_US = 17
 W_RESET_CAUSE = 18
@@ -121,6 +124,11 @@ def charge(price_us):
     global _now
     if _virtual:
         _now = (_now + price_us) & _TICKS_MASK
+
+
+def pilot_phase_us():
+    """Time since the pilots' counter was 0."""
+    return (words[W_PILOT_PHASE] + ((_now - _last_exchange) & _TICKS_MASK)) % 1000
 
 
 def sleep_us(span_us):

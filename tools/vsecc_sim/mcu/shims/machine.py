@@ -155,17 +155,31 @@ class SPI:
 
 
 class _Registers:
-    """Memory-mapped registers: the ADC, watchdog scratch registers 0 to 3 (both chips), CHIP_RESET."""
+    """Memory-mapped registers of both chips: ADC, PWM counters, watchdog scratch 0 to 3, CHIP_RESET."""
 
     _ADC = (0x4004C000, 0x400A0000)
     _SCRATCH = (
         0x4005800C, 0x40058010, 0x40058014, 0x40058018, 0x400D800C, 0x400D8010, 0x400D8014, 0x400D8018
     )  # fmt: skip
+    _ADC_FCS = (0x4004C008, 0x400A0008)
+    _PWM_COUNTER = (0x40050008, 0x4005001C, 0x400A8008, 0x400A801C)  # slices 0 and 1
+    _PWM_TOP = (0x40050010, 0x400A8010)
+    _PWM_COUNTS = 62500
     _CHIP_RESET = 0x4010002C  # POWMAN, RP2350 only
     _WORDS = (chip.W_SCRATCH, chip.W_SCRATCH_MORE, chip.W_SCRATCH_MORE + 1, chip.W_SCRATCH_MORE + 2)
 
     def __getitem__(self, address):
-        """Reads; an ADC FIFO that never overflows, 0 for anything unknown."""
+        """Reads; an ADC FIFO that never overflows, 0 for anything unknown.
+
+        The program looks at the FIFO whenever it measures a pilot: what that takes on the chip passes here.
+        """
+        if address in self._ADC_FCS:
+            chip.charge(chip.words[chip.W_PRICE_US])
+            return 0
+        if address in self._PWM_COUNTER:
+            return chip.pilot_phase_us() * self._PWM_COUNTS // 1000
+        if address in self._PWM_TOP:
+            return self._PWM_COUNTS - 1
         if address == self._CHIP_RESET:
             return chip.words[chip.W_CHIP_RESET]
         index = self._scratch_index(address)
@@ -178,6 +192,8 @@ class _Registers:
             chip.words[self._WORDS[index]] = value
             chip.note(chip.SCRATCH, index, value)
             return
+        if address in self._PWM_COUNTER:
+            chip.note(chip.PWM_COUNTER, self._PWM_COUNTER.index(address) & 1, value)
         for base in self._ADC:
             if address == base:
                 chip.note(chip.ADC_RUN, 0, value)
