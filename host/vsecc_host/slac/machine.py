@@ -18,7 +18,7 @@ from vsecc_host.slac.keys import Randomness
 from vsecc_host.slac.modem import Modem
 from vsecc_host.slac.port import Port
 from vsecc_host.slac.session import Session, SessionState
-from vsecc_host.slac.table import STEPS, PortInput, PortState
+from vsecc_host.slac.table import PortInput, PortState
 from vsecc_host.station.events import EvseEvent
 from vsecc_host.station.values import CpState
 
@@ -43,11 +43,6 @@ class SlacMachine:
     def state(self) -> PortState:
         """State of the port."""
         return self._port.state
-
-    @property
-    def stepping(self) -> bool:
-        """The pilot goes through X1 and E/F on our request: state F is neither a fault nor unplugging."""
-        return self.state in STEPS
 
     @property
     def sessions(self) -> tuple[Session, ...]:
@@ -163,7 +158,7 @@ class SlacMachine:
         return reason or _HANDLERS[type(message)](self, message, frame.source, now)
 
     def _parameters(self, message: m.SlacParmReq, source: bytes, now: float) -> str | None:
-        if self.state not in _MATCHING:
+        if self.state not in _MATCHING or not self._port.cp.plugged:
             return "not listening"
         session = self._port.sessions.get((source, message.run_id)) or self._open(source, message.run_id)
         if session is None:
@@ -214,7 +209,7 @@ class SlacMachine:
         session = mine[-1]
         if not self._config.validation:
             self._send(source, [m.ValidateCnf(0, m.ValidateResult.FAILURE)])
-        elif any(other.validating for other in self.sessions if other is not session):
+        elif any(other.validating for other in self.sessions if other.ev_mac != source):
             self._send(source, [m.ValidateCnf(0, m.ValidateResult.NOT_READY)])
         else:
             answer = session.answer(message, now)

@@ -49,7 +49,7 @@ class Session:
         self._config = config
         self._averaging = Averaging()
         self._expected = m.SOUNDS
-        self._restarting = False
+        self._restart_by = 0.0  # a START until then begins anew
         self._sends_left = 0
         self._match_by = 0.0
         self._toggles = 0
@@ -71,7 +71,7 @@ class Session:
         if self.state is S.PARAMETERS:
             self.deadline = now + times.MATCH_SEQUENCE_S
         else:
-            self._restarting = True
+            self._restart_by = now + times.MATCH_SEQUENCE_S
         return m.SlacParmCnf(self.ev_mac, self.run_id)
 
     def answer(self, message: m.Message, now: float) -> Answer | None:
@@ -105,19 +105,19 @@ class Session:
         handler = _TIMEOUT.get(self.state)
         if handler is not None:
             return handler(self, now)
-        self._fail()
+        self._fail(now)
         return []
 
     # --- handlers of the table ----------------------------------------------------------------------------
 
     def _start(self, message: m.StartAttenCharInd, now: float) -> Answer | None:
-        if self.state is not S.PARAMETERS and not self._restarting:
+        if self.state is not S.PARAMETERS and now >= self._restart_by:
             return None
         self.state = S.SOUNDING
         self.sounding_since = now
         self.sounds_heard = 0
         self.attenuation = None
-        self._restarting = False
+        self._restart_by = 0.0
         self._averaging = Averaging()
         self._expected = message.num_sounds
         window_s = min(max(times.SOUND_WINDOW_S, 0.1 * message.time_out), times.SOUND_WINDOW_MAX_S)
@@ -129,13 +129,17 @@ class Session:
         return []
 
     def _response(self, message: m.AttenCharRsp, now: float) -> Answer:
+        return self._accepted()
+
+    def _accepted(self) -> Answer:
+        """The car knows our attenuation; also where a car goes back to that gives up validating."""
         self.state = S.ACCEPTED
         self.deadline = self._match_by
         return []
 
     def _validate(self, message: m.ValidateReq, now: float) -> Answer | None:
         """First step, or the first step again; the second one is not heard before it."""
-        if message.timer:
+        if message.timer or message.result != m.ValidateResult.READY:
             return None
         self.state = S.VALIDATING
         self.deadline = now + times.MATCH_SEQUENCE_S
@@ -144,9 +148,7 @@ class Session:
 
     def _validate_more(self, message: m.ValidateReq, now: float) -> Answer | None:
         if message.result != m.ValidateResult.READY:
-            self.state = S.ACCEPTED
-            self.deadline = self._match_by
-            return []
+            return self._accepted()
         if message.timer == 0:
             return self._validate(message, now)
         self.state = S.TOGGLING
@@ -155,6 +157,8 @@ class Session:
         return []
 
     def _validate_again(self, message: m.ValidateReq, now: float) -> Answer:
+        if message.result != m.ValidateResult.READY:
+            return self._accepted()
         return [m.ValidateCnf(self._toggles, m.ValidateResult.SUCCESS)]
 
     # --- deadlines ----------------------------------------------------------------------------------------
@@ -164,7 +168,7 @@ class Session:
         stand_in_db = STAND_IN_DB if self._config.stand_in_attenuation else b""
         self.attenuation = self._averaging.result(self._config.attenuation_offset_db, stand_in_db)
         if self.attenuation is None:
-            self._fail()
+            self._fail(now)
             return []
         self.state = S.REPORTED
         self._sends_left = times.MATCH_RETRIES
@@ -174,7 +178,7 @@ class Session:
 
     def _report_again(self, now: float) -> Answer:
         if not self._sends_left:
-            self._fail()
+            self._fail(now)
             return []
         self._sends_left -= 1
         self.deadline = now + times.MATCH_RESPONSE_S
@@ -182,7 +186,7 @@ class Session:
 
     def _confirm_again(self, now: float) -> Answer:
         if not self._sends_left:
-            self._fail()
+            self._fail(now)
             return []
         self._sends_left -= 1
         self.deadline = now + times.MATCH_SEQUENCE_S
@@ -193,7 +197,11 @@ class Session:
         self.deadline = now + times.MATCH_SEQUENCE_S
         return [m.ValidateCnf(self._toggles, m.ValidateResult.SUCCESS)]
 
-    def _fail(self) -> None:
+    def _fail(self, now: float) -> None:
+        """Waited in vain; a car that asked to start over keeps its time for the START."""
+        if now < self._restart_by:
+            self.state, self.deadline = S.PARAMETERS, self._restart_by
+            return
         self.failure = _MISSING.get(self.state, "")
         self.state = S.FAILED
         self.deadline = None

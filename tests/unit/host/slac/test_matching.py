@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -365,6 +366,68 @@ def test_a_flood_of_requests_is_bounded_and_one_car_cannot_use_up_the_places(sol
     assert solo.machine.ignored["too many sessions"] == 100 - MAX_SESSIONS + 2
     solo.wait(0.4)
     assert solo.machine.sessions == ()
+
+
+def kept_waiting(solo: Solo) -> None:
+    """Reported three times, no RSP: the session has 50 ms left."""
+    solo.sound()
+    solo.wait(0.55)
+
+
+def left_validating(solo: Solo) -> None:
+    """First step confirmed three times, no second one: 50 ms left."""
+    solo.sound()
+    solo.car(m.AttenCharRsp(CAR, RUN), to=OWN)
+    solo.car(m.ValidateReq(0), to=OWN)
+    solo.wait(1.15)
+
+
+def unheard(solo: Solo) -> None:
+    """The window without a sound ends in 45 ms."""
+    solo.car(m.SlacParmReq(RUN))
+    solo.car(m.StartAttenCharInd(CAR, RUN))
+    solo.wait(0.6)
+
+
+@pytest.mark.clause("ISO15118-3 TT_match_sequence")
+@pytest.mark.parametrize("before", [kept_waiting, left_validating, unheard], ids=lambda f: f.__name__)
+def test_a_car_that_starts_over_as_its_session_ends_has_400_ms_for_its_start(
+    solo: Solo, before: Callable[[Solo], None]
+) -> None:
+    """Ioniq and Tesla use one run id for ever: the old session must not take the new one with it."""
+    before(solo)
+    solo.said()
+    assert kinds(solo.car(m.SlacParmReq(RUN))) == ["SlacParmCnf"]
+    solo.wait(0.4 - EARLY_S)
+    solo.said()
+    solo.car(m.StartAttenCharInd(CAR, RUN))
+    for left in reversed(range(10)):
+        solo.car(m.MnbcSoundInd(left, RUN, bytes(16)), after_s=0.02)
+        solo.modem(m.AttenProfileInd(CAR, bytes([20] * 58)))
+    assert kinds(solo.said()) == ["AttenCharInd"]
+    assert kinds(solo.match()) == ["SlacMatchCnf"]
+
+
+@pytest.mark.parametrize("before", [kept_waiting, left_validating, unheard], ids=lambda f: f.__name__)
+def test_a_car_that_only_seemed_to_start_over_is_forgotten_after_400_ms(
+    solo: Solo, before: Callable[[Solo], None]
+) -> None:
+    before(solo)
+    solo.car(m.SlacParmReq(RUN))
+    solo.wait(0.4)
+    assert solo.machine.sessions == ()
+
+
+def test_a_start_long_after_a_repeated_request_is_a_late_copy(solo: Solo) -> None:
+    """The request was a copy too: what is measured stays measured."""
+    solo.car(m.SlacParmReq(RUN))
+    solo.car(m.StartAttenCharInd(CAR, RUN))
+    solo.car(m.SlacParmReq(RUN))
+    for _ in range(10):
+        solo.modem(m.AttenProfileInd(CAR, bytes([30] * 58)))
+    solo.car(m.AttenCharRsp(CAR, RUN), to=OWN)
+    assert solo.car(m.StartAttenCharInd(CAR, RUN), after_s=0.4) == []
+    assert kinds(solo.car(m.SlacMatchReq(CAR, OWN, RUN), to=OWN)) == ["SlacMatchCnf"]
 
 
 # --- after the match ---------------------------------------------------------------------------------------

@@ -103,6 +103,27 @@ def test_another_car_is_told_to_wait(solo: Solo) -> None:
     assert solo.car(m.ValidateReq(0), ev=other, to=OWN) == [m.ValidateCnf(0, R.NOT_READY)]
 
 
+def test_the_new_run_of_a_car_does_not_wait_for_its_old_one(solo: Solo) -> None:
+    solo.car(m.ValidateReq(0), to=OWN)
+    solo.sound(run=b"another!")
+    solo.car(m.AttenCharRsp(CAR, b"another!"), to=OWN)
+    assert solo.car(m.ValidateReq(0), to=OWN) == [m.ValidateCnf(0, R.READY)]
+
+
+def test_a_first_step_that_is_not_ready_is_ignored(solo: Solo) -> None:
+    for result in (R.NOT_READY, R.FAILURE, 0xFF):
+        assert solo.car(m.ValidateReq(0, result=result), to=OWN) == []
+    assert solo.car(m.ValidateReq(0), to=OWN) == [m.ValidateCnf(0, R.READY)]
+
+
+def test_a_car_that_gives_up_after_the_count_is_not_answered(solo: Solo) -> None:
+    solo.car(m.ValidateReq(0), to=OWN)
+    solo.car(m.ValidateReq(1), to=OWN)
+    solo.wait(0.2)
+    solo.said()
+    assert solo.car(m.ValidateReq(1, result=R.FAILURE), to=OWN) == []
+
+
 def test_validation_may_be_declined() -> None:
     solo = accepted(SlacConfig(validation=False))
     assert solo.car(m.ValidateReq(0), to=OWN) == [m.ValidateCnf(0, R.FAILURE)]
