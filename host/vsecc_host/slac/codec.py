@@ -1,7 +1,7 @@
 """Ethernet frames <-> SLAC and modem messages (HomePlug AV management entries, type 0x88E1).
 
 A layout is the wire order of a message's fields. `decode` gives None for what is not ours to read (unknown
-type, other header version, fragment) and raises CodecError for a known message that is cut short.
+type or vendor, other header version, fragment) and raises CodecError for a known message that is cut short.
 """
 
 from __future__ import annotations
@@ -144,7 +144,10 @@ def decode(raw: bytes) -> Frame | None:
     layout = _BY_MMTYPE.get(_MMTYPE.unpack_from(raw, _HEADER.size)[0])
     if layout is None or layout.mmv != mmv or (mmv == 1 and raw[_FRAGMENTS] != b"\0\0"):
         return None
-    return Frame(destination, source, _message(layout, raw[_PAYLOAD_AT[mmv] :]))
+    message = _message(layout, raw[_PAYLOAD_AT[mmv] :])
+    if getattr(message, "oui", m.QUALCOMM_OUI) != m.QUALCOMM_OUI:
+        return None  # another vendor's message of the same number
+    return Frame(destination, source, message)
 
 
 def mmtype_in(raw: bytes) -> int:

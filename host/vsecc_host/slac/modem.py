@@ -65,6 +65,8 @@ class Modem:
         self._told_link: bool | None = None
         self._answered = False  # since the last poll
         self._sighted = False  # it answered such a question at least once
+        self._tells_network = False  # it did so at least once
+        self._foreign = False  # another network than ours was told in this phase
         self._polls = 0  # since the phase or the watch began
         self._negative = 0
         self._refusals = 0
@@ -89,7 +91,7 @@ class Modem:
         """Its interface is gone; `renew` begins anew."""
         self._enter(Phase.OFF, None)
         self.link = False
-        self.mac, self.version = None, ""
+        self._forget()
         self._out = []
         self._change(ModemState.DEAD, detail)
 
@@ -183,9 +185,17 @@ class Modem:
             else:
                 self._enter(Phase.PAUSED, now + times.SET_KEY_PAUSE_S)
         elif self.phase is Phase.SETTLING:
-            self._refused(now, "the modem keeps another network id")
+            self._not_seen(now)
         else:
             self._ask(now)
+
+    def _not_seen(self, now: float) -> None:
+        """Confirmed long ago, but VS_NW_INFO did not show it; told nothing at all, the CNF must do."""
+        if self._foreign:
+            self._refused(now, "the modem keeps another network id")
+        else:
+            self._tells_network = False
+            self._in_force(now, "does not tell its network")
 
     def _dead(self, now: float, detail: str) -> None:
         pause_s = times.DEAD_PAUSE_S
@@ -193,9 +203,14 @@ class Modem:
             self._out.append(m.ResetReq())
             pause_s = times.RESET_SILENCE_S
         self._refusals = self._silences = 0
-        self.mac, self.version = None, ""  # it may be another one when it comes back
+        self._forget()
         self._change(ModemState.DEAD, detail)
         self._enter(Phase.RESTING, now + pause_s)
+
+    def _forget(self) -> None:
+        """It may be another one when it comes back."""
+        self.mac, self.version = None, ""
+        self._sighted = self._tells_network = False
 
     def _in_force(self, now: float, detail: str = "") -> None:
         self._enter(Phase.IN_FORCE, None)
@@ -206,6 +221,7 @@ class Modem:
         self.phase = phase
         self._deadline = deadline
         self._poll_at = None
+        self._foreign = False
         self._polls = self._negative = 0
 
     def _change(self, state: ModemState, detail: str = "") -> None:
@@ -235,8 +251,10 @@ class Modem:
         if network is None:
             return
         self.mac = self.mac or source
-        ours = network.nid == self.key.nid
-        if ours:
+        self._tells_network = True
+        if network.nid != self.key.nid:
+            self._foreign = True
+        else:
             self.hosts = tuple(s.bridged_mac for s in network.stations if s.bridged_mac not in _UNKNOWN_HOSTS)
             if self.phase in (Phase.SETTLING, Phase.PAUSED):
                 self._in_force(now, "" if network.role == m.Role.COORDINATOR else "not the coordinator")
@@ -246,8 +264,8 @@ class Modem:
         if self._polls == 0:
             return
         if self.phase is Phase.SETTLING:
-            if self._told is None and self._polls >= times.UNCONFIRMED_POLLS:
-                self._in_force(now, "does not tell its network")
+            if not self._tells_network and self._polls >= times.UNCONFIRMED_POLLS:
+                self._not_seen(now)
         elif self._watch is Watch.IDLE:
             self._judge_key(now)
         elif self._watch is Watch.LINK:

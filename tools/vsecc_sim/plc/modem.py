@@ -74,7 +74,9 @@ class SimModem:
         groups = bytes([min(255, loss_db)] * self.manners.groups)
         frames = [codec.encode(m.BROADCAST, self.mac, m.AttenProfileInd(ev_mac, groups))]
         if self.manners.raw_indications:
-            frames.insert(0, codec.encode(m.BROADCAST, self.mac, m.RawAttenInd(bytes(3) + ev_mac + groups)))
+            frames.insert(
+                0, codec.encode(m.BROADCAST, self.mac, m.RawAttenInd(m.QUALCOMM_OUI + ev_mac + groups))
+            )
         return frames
 
     def hears_sound(self, ev_mac: bytes) -> bool:

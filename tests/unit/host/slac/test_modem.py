@@ -91,6 +91,46 @@ def test_a_modem_that_tells_no_network_is_believed_by_its_answer(fresh: Solo, an
     assert fresh.told(ModemChanged)[-1].detail == "does not tell its network"
 
 
+@pytest.mark.parametrize("answer", [None, m.NwInfoCnf(None)], ids=["silent", "no network"])
+def test_a_modem_known_to_tell_its_network_is_waited_for_while_it_restarts(answer: Any) -> None:
+    """An AR7420 is away for 5 s with every new key: no car may be invited meanwhile."""
+    solo = matched()
+    solo.machine.cp_changed(CpState.A, 0, solo.now)
+    solo.modem(m.SetKeyCnf(1))
+    solo.plug()
+    for _ in range(50):
+        solo.wait(0.1)
+        if answer is not None:
+            solo.modem(answer)
+    assert solo.machine.state is PortState.WAITING
+    in_force(solo)
+    assert solo.machine.state is PortState.LISTENING
+
+
+def test_a_modem_that_no_longer_tells_its_network_is_believed_in_the_end() -> None:
+    solo = Solo()
+    for wait_s in (6.0, 1.0):
+        solo.machine.modem.renew(solo.now)
+        solo.modem(m.SetKeyCnf(1))
+        solo.wait(wait_s - 0.001)
+        assert not solo.machine.modem.ready
+        solo.wait(0.001)
+        assert solo.machine.modem.ready
+        assert solo.told(ModemChanged)[-1].detail == "does not tell its network"
+
+
+def test_vendor_messages_of_another_vendor_are_not_understood() -> None:
+    lumissil = bytes.fromhex("0016e8")
+    solo = Solo(ready=False)
+    solo.modem(m.SetKeyCnf(1))
+    own = m.Network(solo.machine.modem.key.nid, m.Role.COORDINATOR)
+    solo.modem(m.NwInfoCnf(own, oui=lumissil))
+    solo.modem(m.SwVerCnf("else", oui=lumissil))
+    assert not solo.machine.modem.ready
+    assert solo.machine.modem.version == ""
+    assert solo.machine.ignored["unknown type"] == 2
+
+
 def test_a_refused_key_is_tried_ten_times_half_a_second_apart(fresh: Solo) -> None:
     (first,) = keys(fresh)
     for _ in range(9):
