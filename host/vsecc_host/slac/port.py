@@ -11,7 +11,7 @@ from vsecc_host.slac import events, times
 from vsecc_host.slac.config import SlacConfig
 from vsecc_host.slac.modem import Modem, Note, Watch
 from vsecc_host.slac.session import Session, SessionState
-from vsecc_host.slac.table import MATCH_STATES, PortInput, PortState, step
+from vsecc_host.slac.table import MATCH_STATES, STEPS, PortInput, PortState, step
 from vsecc_host.station.events import EvseEvent
 from vsecc_host.station.values import CpState, PilotMode
 
@@ -33,6 +33,7 @@ class Port:
         self._evse_id = evse_id
         self._config = config
         self._duty_permille = 0
+        self._b_until = 0.0  # state B has to last that long before the invitation
         self._went_up = False  # the pilot left B for C or D: half a toggle
         self._wakes = 0  # E/F tries since the plug
         self._runs = 0  # failed joins since the plug
@@ -52,8 +53,12 @@ class Port:
             self.wanted = False
             self.apply(I.UNPLUGGED, now)
         elif state in (CpState.E, CpState.F):
-            self.apply(I.CP_FAULT, now)
+            self._cp_bad(now)
+        elif state is CpState.B and before not in (CpState.A, CpState.UNKNOWN):
+            self._b_until = now + times.INIT_HLC_S
         self._count_toggle(now)
+        if state.plugged and self.wanted and self.state is P.IDLE:
+            self.apply(I.START, now)  # the pilot's routine ended before the car was seen again
 
     def tick(self, now: float) -> None:
         """The state's own deadline, and that of the network that is left."""
@@ -76,6 +81,14 @@ class Port:
         if self.state is P.MATCHING and not self.sessions:
             self._failed(events.SlacCause.SESSIONS_FAILED, now, detail=failed[-1].failure)
             self.apply(I.SESSIONS_OVER, now)
+
+    def _cp_bad(self, now: float) -> None:
+        """State E or F: a fault, or our own routine has reached the pilot."""
+        if self.state is P.STEP_EF:
+            self.deadline = now + times.STEP_EF_S
+        elif self.state not in STEPS:
+            self.wanted = False
+            self.apply(I.CP_FAULT, now)
 
     def _count_toggle(self, now: float) -> None:
         if self.cp.energy:
@@ -100,6 +113,8 @@ class Port:
             detail = "no link after CM_SLAC_MATCH.CNF" if joining else "no link after the pause"
             self._failed(cause, now, final=last, detail=detail)
             self.apply(I.T_JOIN_LAST if last else I.T_JOIN, now)
+        elif self.state is P.WAITING:
+            self._listen(now)
         else:
             plugged = self.cp.plugged or self.state is P.STEP_EF
             goes_on = plugged and (self.wanted or self.state is not P.STEP_X1)
@@ -119,9 +134,19 @@ class Port:
                 at=now, evse_id=self._evse_id, state=modem.state, version=modem.version, detail=modem.detail
             )
         )
-        self.apply(I.MODEM_READY if modem.ready else I.MODEM_LOST, now)
+        if not modem.ready:
+            self.apply(I.MODEM_LOST, now)
+        elif self.state is P.WAITING:
+            self._listen(now)
         if self.state is P.WAITING and modem.state is events.ModemState.DEAD:
             self._failed(events.SlacCause.MODEM_DEAD, now, detail=modem.detail)
+
+    def _listen(self, now: float) -> None:
+        """The port waited for its modem, and for state B to last T_conn_init_HLC."""
+        if now < self._b_until:
+            self.deadline = self._b_until
+        elif self.modem.ready:
+            self.apply(I.MODEM_READY, now)
 
     def apply(self, seen: PortInput, now: float) -> None:
         """Take the table's step and enter the next state."""
@@ -167,9 +192,10 @@ class Port:
         self._tell_link(False, now)
         self.sessions.clear()
         self.modem.watch(Watch.IDLE, now)
-        if self.matched is not None and talking and self.state in (P.HELD, P.LEAVING):
+        parting = self.state in (P.HELD, P.LEAVING)
+        if self.matched is not None and talking and parting:
             self._part_at = now + times.PARTING_S
-        elif self.matched is not None or self._part_at is not None:
+        elif self.matched is not None or (self._part_at is not None and not parting):
             self._new_network(now)
         self.matched = None
 
@@ -186,7 +212,7 @@ class Port:
     def _enter_waiting(self, now: float, before: PortState) -> None:
         self._leave(now)
         if self.modem.ready:
-            self.apply(I.MODEM_READY, now)
+            self._listen(now)
         elif self.modem.state is events.ModemState.DEAD and before in (P.IDLE, P.STEP_X1):
             self._failed(events.SlacCause.MODEM_DEAD, now, detail=self.modem.detail)
 

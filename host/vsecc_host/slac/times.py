@@ -22,6 +22,7 @@ LEAVE_S = 1.0  # TP_match_leave: X1 before E/F, meanwhile the network is left
 PARTING_S = 0.8  # inside it: the last V2G answer still has to cross the network that is left
 STEP_EF_S = 4.0  # T_step_EF
 STEP_X1_S = 0.75  # X1 between E/F and 5 %
+INIT_HLC_S = 0.2  # T_conn_init_HLC: state B after C, D, E or F before the invitation
 DIGITAL_DUTY_PERMILLE = 50  # 5 %: digital communication required
 DIGITAL_DUTY_RANGE = range(30, 71)  # what a car reads as 5 %
 

@@ -103,7 +103,7 @@ def test_no_slac_wakes_the_car_twice_by_state_f_then_waits_for_the_cable() -> No
     asked = pilot(solo)
     assert [mode for _, mode in asked] == [PWM, F, X1, PWM, F, X1, PWM, X1]
     at = [time for time, _ in asked]
-    assert not solo.machine.stepping
+    assert solo.machine.state not in table.STEPS
     assert at[1] == pytest.approx(40.0)
     assert at[2] - at[1] == pytest.approx(4.0)
     assert at[3] - at[2] == pytest.approx(0.75)
@@ -140,13 +140,83 @@ def test_a_cable_pulled_during_state_f_is_seen_afterwards() -> None:
     solo = Solo()
     solo.plug()
     follow(solo, 41.0)
-    assert solo.machine.stepping
+    assert solo.machine.state in table.STEPS
     solo.wait(3.5)
     assert solo.machine.state is PortState.STEP_X1
     solo.machine.cp_changed(CpState.UNKNOWN, 0, solo.now)
     solo.wait(0.75)
     assert solo.machine.state is PortState.IDLE
-    assert not solo.machine.stepping
+    assert solo.machine.state not in table.STEPS
+
+
+def test_a_cable_that_state_f_hid_a_little_longer_is_seen_afterwards() -> None:
+    """The controller needs longer than X1 lasts to find state B again: the car is not forgotten."""
+    solo = Solo()
+    solo.plug()
+    follow(solo, 41.0)
+    assert solo.machine.state is PortState.STEP_EF
+    solo.wait(5.0)
+    assert solo.machine.state is PortState.IDLE
+    solo.machine.cp_changed(CpState.B, 0, solo.now)
+    solo.wait(1.0)
+    assert solo.machine.state is PortState.LISTENING
+    assert pilot(solo)[-1][1] is PWM
+
+
+@pytest.mark.clause("ISO15118-3 T_step_EF")
+def test_state_f_lasts_four_seconds_on_the_pilot_however_late_it_got_there() -> None:
+    solo = Solo()
+    solo.plug()
+    follow(solo, 39.9)
+    solo.wait(0.4)
+    assert solo.machine.state is PortState.STEP_EF
+    solo.machine.cp_changed(CpState.F, 0, solo.now)
+    solo.wait(3.999)
+    assert pilot(solo)[-1][1] is F
+    solo.wait(0.001)
+    assert pilot(solo)[-1][1] is X1
+
+
+@pytest.mark.clause("ISO15118-3 T_conn_init_HLC")
+@pytest.mark.parametrize("before", [CpState.C, CpState.D, CpState.E, CpState.F])
+def test_state_b_lasts_200_ms_before_the_invitation_when_the_car_was_not_just_plugged(
+    before: CpState,
+) -> None:
+    solo = Solo()
+    solo.machine.cp_changed(before, 0, solo.now)
+    solo.machine.cp_changed(CpState.B, 0, solo.now)
+    solo.machine.start(solo.now)
+    solo.wait(0.199)
+    assert pilot(solo) == []
+    assert solo.car(m.SlacParmReq(RUN)) == []
+    solo.wait(0.001)
+    assert [mode for _, mode in pilot(solo)] == [PWM]
+    assert len(solo.car(m.SlacParmReq(RUN))) == 1
+
+
+def test_a_modem_that_gets_ready_meanwhile_does_not_shorten_state_b() -> None:
+    solo = Solo(ready=False)
+    solo.machine.cp_changed(CpState.F, 0, solo.now)
+    solo.machine.cp_changed(CpState.B, 0, solo.now)
+    solo.machine.start(solo.now)
+    solo.modem(m.SetKeyCnf(1))
+    solo.modem(m.NwInfoCnf(m.Network(solo.machine.modem.key.nid, m.Role.COORDINATOR)))
+    solo.wait(0.199)
+    assert pilot(solo) == []
+    solo.wait(0.001)
+    assert [mode for _, mode in pilot(solo)] == [PWM]
+
+
+def test_wanted_again_right_after_terminate_the_last_answer_still_gets_out() -> None:
+    solo = linked()
+    solo.machine.terminate(solo.now)
+    solo.wait(0.1)
+    solo.machine.start(solo.now)
+    assert solo.machine.state is PortState.LEAVING
+    solo.wait(0.699)
+    assert solo.said(m.SetKeyReq) == []
+    solo.wait(0.001)
+    assert len(solo.said(m.SetKeyReq)) == 1
 
 
 @pytest.mark.clause("ISO15118-3 TT_match_join")
