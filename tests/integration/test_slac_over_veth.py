@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -20,7 +21,8 @@ from vsecc_host.runtime.trace import Frame, Trace
 from vsecc_host.slac import codec
 from vsecc_host.slac import messages as m
 from vsecc_host.slac.config import SlacConfig
-from vsecc_host.slac.events import DlinkReady, ModemChanged, ModemState, PilotRequest, SlacMatched
+from vsecc_host.slac.events import DlinkReady, ModemChanged, ModemState, PilotRequest, SlacFailed, SlacMatched
+from vsecc_host.slac.raw_socket import RawSocket
 from vsecc_host.slac.service import SlacService
 from vsecc_host.slac.table import PortState
 from vsecc_host.station.values import CpState, PilotMode
@@ -193,7 +195,9 @@ async def test_the_key_is_in_no_trace(line: Powerline) -> None:
         assert nmk.hex() not in repr([*outlet.trace, *outlet.events])
 
 
-async def test_an_interface_that_went_away_is_opened_again(line: Powerline) -> None:
+async def test_an_interface_that_went_away_is_opened_again(
+    line: Powerline, caplog: pytest.LogCaptureFixture
+) -> None:
     async with running(line, outlets=1) as (shell, (outlet,)):
         namespaces.ip("-n", line.station, "link", "del", outlet_interface(1))
         await outlet.until(lambda: outlet.of(ModemChanged)[-1].state is ModemState.DEAD)
@@ -207,16 +211,74 @@ async def test_an_interface_that_went_away_is_opened_again(line: Powerline) -> N
         states = [event.state for event in outlet.of(ModemChanged)]
         dead = states.index(ModemState.DEAD)
         assert ModemState.DEAD not in states[dead + 1 :], "once gone, once back"
+    assert complaints(caplog) == ["EVSE 1: modem dead plc1: Network is down"]
 
 
-async def test_an_interface_that_is_down_for_a_while(line: Powerline) -> None:
+def change(line: Powerline, *what: str) -> None:
+    """`ip link set` on the first outlet's interface."""
+    namespaces.ip("-n", line.station, "link", "set", outlet_interface(1), *what)
+
+
+def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Lines of the service above information."""
+    service = [r for r in caplog.records if r.name == "vsecc_host.slac.service"]
+    return [record.getMessage() for record in service if record.levelno > logging.INFO]
+
+
+async def test_an_interface_that_is_down_for_a_while(
+    line: Powerline, caplog: pytest.LogCaptureFixture
+) -> None:
     async with running(line, outlets=1) as (_, (outlet,)):
-        namespaces.ip("-n", line.station, "link", "set", outlet_interface(1), "down")
+        change(line, "down")
         await outlet.until(lambda: outlet.of(ModemChanged)[-1].state is ModemState.DEAD)
         with pytest.raises(OSError, match="down"):
             line.outlet_socket(outlet_interface(1))
-        namespaces.ip("-n", line.station, "link", "set", outlet_interface(1), "up")
+        change(line, "up")
         await outlet.until(lambda: outlet.service.machine.modem.ready)
+    assert complaints(caplog) == ["EVSE 1: modem dead plc1: Network is down"]
+
+
+async def test_an_interface_that_gets_another_address_answers_from_it(
+    line: Powerline, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Changed while it is up: nothing breaks, so it has to be looked at."""
+    async with running(line, outlets=1) as (_, (outlet,)), AsyncExitStack() as stack:
+        change(line, "address", "02:00:00:00:01:77")
+        await outlet.until(lambda: outlet.of(ModemChanged)[-1].state is ModemState.DEAD)
+        await outlet.until(lambda: outlet.service.machine.modem.ready)
+        car = EvSlac(line.ev_socket(1), habits.load("audi-q4"))
+        stack.callback(car.close)
+        outlet.plug()
+        car.begin()
+        await outlet.until(lambda: outlet.of(DlinkReady))
+        assert car.machine.chosen == bytes.fromhex("020000000177")
+    assert complaints(caplog) == ["EVSE 1: modem dead plc1: its address changed"]
+
+
+async def test_an_interface_that_takes_small_frames_only_says_so_and_serves_again(
+    line: Powerline, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(line, outlets=1) as (_, (outlet,)), AsyncExitStack() as stack:
+        change(line, "mtu", "100")
+        car = EvSlac(line.ev_socket(1), habits.load("audi-q4"))
+        stack.callback(car.close)
+        outlet.plug()
+        car.begin()
+        await outlet.until(lambda: outlet.of(SlacFailed))
+        assert outlet.of(SlacFailed)[0].detail == "no CM_ATTEN_CHAR.RSP"
+        assert outlet.service.counters()["dropped"] == 3
+        change(line, "mtu", "1500")
+        car.begin()
+        await outlet.until(lambda: outlet.of(DlinkReady))
+    assert complaints(caplog) == [
+        "EVSE 1: plc1: frame of 129 bytes not sent: Message too long",
+        "EVSE 1: no link: sessions_failed no CM_ATTEN_CHAR.RSP",
+    ]
+
+
+def test_only_an_ethernet_interface_will_do() -> None:
+    with pytest.raises(OSError, match="not an Ethernet interface"):
+        RawSocket("lo", codec.ETHERTYPE)
 
 
 def test_nothing_is_left_behind() -> None:

@@ -14,6 +14,7 @@ BUFFER_SIZE = 256 * 1024  # bytes in the kernel: some hundred frames, a flood be
 _PACKET_OUTGOING = 4  # linux/if_packet.h: our own frames, heard again
 _SIOCGIFFLAGS = 0x8913
 _IFF_UP = 1
+_ARPHRD_ETHER = 1  # linux/if_arp.h
 _IFREQ_SIZE = 40  # bytes of struct ifreq on 64 bit
 ALL_TYPES = 0x0003  # ETH_P_ALL
 
@@ -23,7 +24,7 @@ class FrameSocket(Protocol):
 
     @property
     def mac(self) -> bytes:
-        """Address of the interface."""
+        """Address of the interface; it may change."""
 
     def fileno(self) -> int:
         """For the event loop."""
@@ -32,7 +33,7 @@ class FrameSocket(Protocol):
         """The next frame somebody else sent; None when there is none. OSError when the interface is gone."""
 
     def send(self, raw: bytes) -> bool:
-        """False for a frame dropped for want of room. OSError when the interface is gone."""
+        """False for a frame dropped for want of room. OSError when it is too long or the interface gone."""
 
     def close(self) -> None:
         """Done with it."""
@@ -51,7 +52,8 @@ class RawSocket:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER_SIZE)
             self._need_up(interface)
             self._socket.bind((interface, ethertype))
-            self.mac: bytes = self._socket.getsockname()[4]
+            if self._socket.getsockname()[3] != _ARPHRD_ETHER:
+                raise OSError(errno.EOPNOTSUPP, "not an Ethernet interface")
         except BaseException:
             self._socket.close()
             raise
@@ -62,6 +64,12 @@ class RawSocket:
         answer = fcntl.ioctl(self._socket, _SIOCGIFFLAGS, request)
         if not struct.unpack_from("16sh", answer)[1] & _IFF_UP:
             raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN))
+
+    @property
+    def mac(self) -> bytes:
+        """Address of the interface at this moment."""
+        address: bytes = self._socket.getsockname()[4]
+        return address
 
     def fileno(self) -> int:
         """For the event loop."""
@@ -78,13 +86,13 @@ class RawSocket:
                 return raw
 
     def send(self, raw: bytes) -> bool:
-        """False for a frame dropped for want of room. OSError when the interface is gone."""
+        """False for a frame dropped for want of room. OSError when it is too long or the interface gone."""
         try:
             self._socket.send(raw)
         except BlockingIOError:
             return False
         except OSError as error:
-            if error.errno in (errno.ENOBUFS, errno.EMSGSIZE):
+            if error.errno == errno.ENOBUFS:
                 return False
             raise
         return True

@@ -14,7 +14,7 @@ from vsecc_host.runtime.trace import Trace
 from vsecc_host.slac import codec
 from vsecc_host.slac import messages as m
 from vsecc_host.slac.config import SlacConfig
-from vsecc_host.slac.events import ModemChanged, SlacFailed
+from vsecc_host.slac.events import ModemChanged, ModemState, SlacFailed
 from vsecc_host.slac.machine import SlacMachine
 from vsecc_host.slac.raw_socket import FrameSocket, RawSocket
 from vsecc_host.slac.table import PortState
@@ -32,6 +32,9 @@ _POLLS = frozenset(
 FRAMES_PER_TURN = 32  # then other work of the loop comes first
 REOPEN_FIRST_S = 0.1
 REOPEN_LONGEST_S = 2.0
+LOOK_S = 1.0  # has the interface got another address
+
+_GONE = frozenset((errno.ENXIO, errno.ENODEV, errno.ENETDOWN, errno.EBADF))
 
 OnEvent = Callable[[StationEvent, int], None]
 OpenSocket = Callable[[str], FrameSocket]
@@ -68,6 +71,7 @@ class SlacService:
         self._polled: dict[int, bytes] = {}  # the last poll and answer recorded, by message type
         self._tried = asyncio.Event()
         self._broken = asyncio.Event()
+        self._refused: set[int] = set()  # errors of sending already logged, since the interface was opened
 
     @property
     def state(self) -> PortState:
@@ -165,15 +169,25 @@ class SlacService:
             else:
                 self._tried.set()
                 opened_at = self._now()
-                await self._broken.wait()
+                await self._until_broken()
                 if self._now() - opened_at > REOPEN_LONGEST_S:
                     back_off_s = REOPEN_FIRST_S
             self._tried.set()
             await asyncio.sleep(back_off_s)
             back_off_s = min(2 * back_off_s, REOPEN_LONGEST_S)
 
+    async def _until_broken(self) -> None:
+        """Every answer names our address: with another one the interface is a new one."""
+        mac = self._socket.mac if self._socket is not None else b""
+        while not self._broken.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._broken.wait(), LOOK_S)
+            if self._socket is not None and self._socket.mac != mac:
+                self._gone(f"{self.config.interface}: its address changed")
+
     def _opened(self, opened: FrameSocket) -> None:
         self._socket = opened
+        self._refused.clear()
         asyncio.get_running_loop().add_reader(opened.fileno(), self._readable)
         logger.info(
             "EVSE %d: SLAC on %s as %s", self.evse_id, self.config.interface, codec.mac_text(opened.mac)
@@ -203,11 +217,24 @@ class SlacService:
         try:
             sent = self._socket.send(raw)
         except OSError as error:
-            # Not here: the machine is being emptied. The reader's error or the keeper comes next.
             sent = False
-            if error.errno in (errno.ENXIO, errno.ENODEV, errno.ENETDOWN, errno.EBADF):
+            if error.errno not in _GONE:
+                self._complain(error, len(raw))
+            else:  # not at once: the machine is being emptied; the reader's error or the keeper comes next
                 asyncio.get_running_loop().call_soon(self._gone, f"{self.config.interface}: {error.strerror}")
         self.dropped_frames += not sent
+
+    def _complain(self, error: OSError, size: int) -> None:
+        """One line for each kind of error: a small MTU would fill the log with every report."""
+        if error.errno not in self._refused:
+            self._refused.add(error.errno or 0)
+            logger.warning(
+                "EVSE %d: %s: frame of %d bytes not sent: %s",
+                self.evse_id,
+                self.config.interface,
+                size,
+                error.strerror or error,
+            )
 
     def _gone(self, reason: str) -> None:
         self._close_socket()
@@ -250,7 +277,9 @@ class SlacService:
         if isinstance(event, SlacFailed):
             logger.warning("EVSE %d: no link: %s %s", self.evse_id, event.cause, event.detail)
         elif isinstance(event, ModemChanged):
-            logger.info("EVSE %d: modem %s %s %s", self.evse_id, event.state, event.version, event.detail)
+            level = logging.WARNING if event.state is ModemState.DEAD else logging.INFO
+            words = filter(None, (event.state, event.version, event.detail))
+            logger.log(level, "EVSE %d: modem %s", self.evse_id, " ".join(words))
         self._on_event(event, self._cause or self._trace.new_cause())
 
     @staticmethod

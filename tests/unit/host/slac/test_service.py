@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from functools import wraps
 from typing import Any
 
+import pytest
 from unit.host.slac.rig import mac
 
 from vsecc_host.runtime.clock import loop_clock
@@ -52,6 +55,7 @@ class Home:
         self.events: list[tuple[Any, int]] = []
         self.openings = 0
         self.missing = False
+        self.host_mac = HOST
         self.service = SlacService(
             evse_id=1,
             config=SlacConfig(interface="plc1"),
@@ -64,7 +68,7 @@ class Home:
         self.openings += 1
         if self.missing:
             raise OSError(19, "No such device")
-        host, modem = cable(HOST)
+        host, modem = cable(self.host_mac)
         self.shell.detach("outlet")
         self.shell.attach("outlet", modem)
         return host
@@ -205,6 +209,69 @@ async def test_a_flood_leaves_the_loop_its_turns_and_every_frame_is_counted() ->
             await asyncio.sleep(0)
         assert turns >= (frames - site.shell.lost) // FRAMES_PER_TURN
         car.close()
+
+
+class SmallMtu(CableEnd):
+    """Takes no frame above the smallest."""
+
+    def send(self, raw: bytes) -> bool:
+        if len(raw) > codec.MIN_FRAME_SIZE:
+            raise OSError(errno.EMSGSIZE, "Message too long")
+        return super().send(raw)
+
+
+def test_frames_an_interface_refuses_are_counted_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        async with home() as site:
+            await site.ready()
+            car = site.car("model-y")
+            assert isinstance(site.service._socket, CableEnd)
+            site.service._socket.__class__ = SmallMtu
+            for _ in range(2):
+                site.service.cp_changed(CpState.B, 0)
+                site.service.begin()
+                car.begin()
+                await virtual_time.settle(lambda: site.service.machine.state is PortState.MATCHING)
+                await virtual_time.settle(lambda: site.service.machine.state is PortState.LISTENING)
+                site.service.cp_changed(CpState.A, 0)
+            assert site.service.counters()["dropped"] == 6, "two reports, three sends each"
+            site.service._socket.__class__ = CableEnd
+            site.service.cp_changed(CpState.B, 0)
+            site.service.begin()
+            car.begin()
+            await virtual_time.settle(lambda: site.service.machine.state is PortState.MATCHED)
+            car.close()
+
+    with caplog.at_level(logging.WARNING):
+        virtual_time.run(story())
+    said = [record.getMessage() for record in caplog.records if "not sent" in record.getMessage()]
+    assert said == ["EVSE 1: plc1: frame of 129 bytes not sent: Message too long"]
+
+
+def test_an_interface_with_another_address_is_opened_anew_and_answers_from_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def story() -> None:
+        async with home() as site:
+            await site.ready()
+            given = site.service.machine.modem.key.nmk
+            assert isinstance(site.service._socket, CableEnd)
+            site.service._socket.mac = mac(1, 7)
+            site.host_mac = mac(1, 7)
+            await virtual_time.settle(lambda: site.openings == 2)
+            await site.ready()
+            assert site.service.machine.modem.key.nmk != given
+            car = site.car("model-y")
+            site.service.cp_changed(CpState.B, 0)
+            site.service.begin()
+            car.begin()
+            await virtual_time.settle(lambda: bool(site.of(DlinkReady)))
+            assert car.machine.chosen == mac(1, 7)
+            car.close()
+
+    with caplog.at_level(logging.WARNING):
+        virtual_time.run(story())
+    assert [r.getMessage() for r in caplog.records] == ["EVSE 1: modem dead plc1: its address changed"]
 
 
 @in_virtual_time
