@@ -16,8 +16,6 @@ VSECC = (sys.executable, "-m", "vsecc_cli.main")
 def test_two_cars_match_and_charge_over_two_powerlines() -> None:
     try:
         namespaces.need_namespaces()
-        namespaces.add(namespaces.name_of("probe"))
-        namespaces.remove(namespaces.name_of("probe"))
     except namespaces.NamespacesUnavailable as reason:
         pytest.skip(str(reason))
     command = [
