@@ -56,7 +56,9 @@ class Story:
         view = self.station.view
         await until(
             lambda: view(evse).phase is Phase.CHARGING and view(evse).power.current_a > 10.0,
-            lambda: f"outlet {evse} charges, {report.state(self.station)['evses'][evse - 1]}",
+            lambda: (
+                f"outlet {evse} charges, {self.end(evse)}, {report.state(self.station)['evses'][evse - 1]}"
+            ),
         )
 
     async def plug(self, target: float) -> None:
@@ -99,6 +101,15 @@ class Story:
     def delete(self) -> None:
         namespaces.ip("-n", self.line.station, "link", "del", outlet_interface(1))
 
+    def link(self, *what: str) -> None:
+        """`ip link set` on the interface of outlet 1."""
+        namespaces.ip("-n", self.line.station, "link", "set", outlet_interface(1), *what)
+
+    def readdress(self) -> None:
+        """Down, another MAC; up again it has another link-local address too."""
+        self.link("down")
+        self.link("address", "02:00:00:00:01:77")
+
     def restore(self) -> None:
         assert self.station._modems is not None
         self.line.replace_outlet(1, self.station._modems)
@@ -119,6 +130,7 @@ async def scene(line: Powerline, protocol: str) -> dict[str, Any]:
         story.neighbour.clear()  # the relay was told as open before it closed
         told = {
             "link lost": await story.broken(lambda: story.lose(True), lambda: story.lose(False)),
+            "address changed": await story.broken(story.readdress, lambda: story.link("up")),
             "interface deleted": await story.broken(story.delete, story.restore),
         }
         view = station.view(2)

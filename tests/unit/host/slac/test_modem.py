@@ -153,8 +153,10 @@ def test_the_network_is_believed_rather_than_a_refusal(fresh: Solo) -> None:
 def test_no_second_request_before_the_first_timed_out(fresh: Solo) -> None:
     assert len(keys(fresh)) == 1
     fresh.wait(0.999)
+    assert fresh.machine.modem.phase is Phase.ASKED
+    fresh.wait(0.001 + 0.499)
     assert keys(fresh) == []
-    fresh.wait(0.001 + 0.5)
+    fresh.wait(0.001)
     assert len(keys(fresh)) == 1
 
 
@@ -172,6 +174,33 @@ def test_a_silent_modem_is_dead_after_three_requests_reset_once_and_tried_on(fre
     fresh.wait(0.0)
     fresh.modem(m.NwInfoCnf(m.Network(fresh.machine.modem.key.nid, m.Role.COORDINATOR)), source=mac(2, 200))
     assert fresh.machine.modem.ready
+
+
+@pytest.mark.parametrize(("reset", "pauses_s"), [(True, (1.0, 2.0)), (False, (2.0, 2.0))])
+def test_a_dead_modem_is_tried_after_its_restart_then_every_two_seconds(
+    reset: bool, pauses_s: tuple[float, float]
+) -> None:
+    solo = Solo(SlacConfig(reset_dead_modem=reset), ready=False)
+    for pause_s in pauses_s:
+        solo.wait(3 * 1.0 + 2 * 0.5)
+        solo.said()
+        solo.wait(pause_s - 0.001)
+        assert keys(solo) == []
+        solo.wait(0.001)
+        assert len(keys(solo)) == 1
+
+
+def test_a_modem_that_answers_no_question_is_taken_for_linked_after_one_second() -> None:
+    solo = Solo(ready=False)
+    solo.modem(m.SetKeyCnf(1))
+    solo.wait(1.0)
+    solo.plug()
+    solo.sound()
+    solo.match()
+    solo.wait(0.999)
+    assert solo.told(DlinkReady) == []
+    solo.wait(0.001)
+    assert [(event.link, event.proven) for event in solo.told(DlinkReady)] == [(True, False)]
 
 
 def test_a_dead_modem_makes_the_port_unavailable_and_its_return_available() -> None:
