@@ -85,6 +85,7 @@ def v2g_config(settings: Settings, evse: int) -> V2gConfig:
         tls=tls_config(settings),
         din_charging_mode=settings.text("Connector", "DinChargingMode", evse=evse),
         renegotiate_share=settings.number("ChargingCommunicationCtrlr", "RenegotiateAbove") / 100.0,
+        refuse_profile=settings.flag("ChargingCommunicationCtrlr", "AbortOnInvalidChargingProfile"),
     )
 
 

@@ -320,6 +320,32 @@ def test_requests_beyond_the_limits(protocol: str, abort_current: bool, abort_po
     virtual_time.run(scene())
 
 
+@pytest.mark.parametrize("refuses", [True, False])
+def test_a_plan_above_the_offered_schedule(refuses: bool, caplog: pytest.LogCaptureFixture) -> None:
+    profile = ("ChargingCommunicationCtrlr", "AbortOnInvalidChargingProfile")
+    settings = {profile: refuses, ABORT_CURRENT: False, ABORT_POWER: False}
+
+    async def scene() -> None:
+        options = StationOptions(interpreter="cpython", capacity_wh=60_000.0)
+        async with SimulatedStation(options, settings=settings) as station:
+            plans = Act(at=Step.POWER_ON, do=Do.BEYOND, power_w=300_000.0)
+            station.plug(1, protocol="iso2", misbehave=[plans], target_soc_percent=20.1)
+            result = await result_of(station)
+            if refuses:
+                expected = "PowerDeliveryRes FAILED_ChargingProfileInvalid"
+                assert (result.end, result.detail) == (EvEnd.ANSWER_FAILED, expected), result
+                await off(station)
+                assert station.view(1).cause is Cause.LIMITS_EXCEEDED
+                await station.unplug(1, orderly=False)
+                await next_car_charges(station, "iso2")
+            else:
+                assert result.goal, result
+                assert "EVSE 1: the car plans 300000 W, it was offered 150000 W" in caplog.text
+
+    with caplog.at_level("INFO"):
+        virtual_time.run(scene())
+
+
 # --- what DIN cars are offered --------------------------------------------------------------------------
 
 

@@ -130,6 +130,12 @@ _CARS = (
         description="The same for voltage times current above the told power limit",
     ),
     _ccc(
+        variable="AbortOnInvalidChargingProfile",
+        kind=Kind.BOOLEAN,
+        default=False,
+        description="A plan of an ISO 15118-2 car above the schedule it was offered: true refuses the start",
+    ),
+    _ccc(
         variable="RenegotiateAbove",
         kind=Kind.DECIMAL,
         default=20.0,

@@ -239,6 +239,14 @@ class EvErrorReported(EvseEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvPlanExceedsOffer(EvseEvent):
+    """The EV plans to take more power than it was offered; accepted, since what flows is cut anyway."""
+
+    planned_w: float
+    offered_w: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class V2gSessionEnded(EvseEvent):
     """The V2G session is over; `orderly` when the EV sent SessionStopReq and was answered OK."""
 

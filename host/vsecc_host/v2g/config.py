@@ -35,6 +35,9 @@ class V2gConfig:
     tls: TlsConfig = field(default_factory=TlsConfig)
     din_charging_mode: str = "DC_extended"  # or DC_core, offered to DIN cars
     renegotiate_share: float = 0.0  # change of the power limit that makes us ask for renegotiation; 0: never
+    refuse_profile: bool = (
+        False  # ISO 15118-2: FAILED_ChargingProfileInvalid for one above the offered schedule
+    )
 
     def offered(self, *, tls: bool) -> tuple[str, ...]:
         """Protocols of a connection with or without TLS."""

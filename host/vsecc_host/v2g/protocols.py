@@ -34,6 +34,8 @@ def begin(
 ) -> Dialogue:
     """The SECC's half of a session in this protocol."""
     manners = spoken.manners._replace(
-        energy_mode=config.din_charging_mode, renegotiate_share=config.renegotiate_share
+        energy_mode=config.din_charging_mode,
+        renegotiate_share=config.renegotiate_share,
+        refuse_profile=config.refuse_profile,
     )
     return DcDialogue(spoken.dc, evse_id=evse_id, session_id=session_id, manners=manners, memory=memory)

@@ -10,7 +10,13 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 from vsecc_host.runtime.trace import Trace
-from vsecc_host.station.events import StationEvent, V2gAvailability, V2gSessionEnded, V2gSessionStarted
+from vsecc_host.station.events import (
+    EvPlanExceedsOffer,
+    StationEvent,
+    V2gAvailability,
+    V2gSessionEnded,
+    V2gSessionStarted,
+)
 from vsecc_host.station.values import Cause, CpState, EvseView
 from vsecc_host.v2g import sdp
 from vsecc_host.v2g.config import TlsPolicy, V2gConfig
@@ -296,6 +302,13 @@ class V2gService:
             self._started = True
         elif isinstance(event, V2gSessionEnded) and self._started:
             self._started = self._accepted = False
+        elif isinstance(event, EvPlanExceedsOffer):
+            logger.info(
+                "EVSE %d: the car plans %.0f W, it was offered %.0f W",
+                self.evse_id,
+                event.planned_w,
+                event.offered_w,
+            )
         self.on_event(event, cause)
 
     def gone(self, car: CarLink) -> None:

@@ -49,6 +49,7 @@ class Manners(NamedTuple):
     ready_to_charge_s: float | None = None  # session setup to power delivery, None: no bound
     energy_mode: str = "DC_extended"  # offered to DIN cars
     renegotiate_share: float = 0.0  # change of the power limit that asks for renegotiation; 0: never
+    refuse_profile: bool = False  # a charging profile above the offered schedule ends the session
 
 
 class Situation(NamedTuple):

@@ -21,6 +21,7 @@ class Code(StrEnum):
     FAILED_WrongChargeParameter = "FAILED_WrongChargeParameter"
     FAILED_PowerDeliveryNotApplied = "FAILED_PowerDeliveryNotApplied"
     FAILED_TariffSelectionInvalid = "FAILED_TariffSelectionInvalid"
+    FAILED_ChargingProfileInvalid = "FAILED_ChargingProfileInvalid"
     FAILED_EVSEPresentVoltageToLow = "FAILED_EVSEPresentVoltageToLow"
     FAILED_WrongEnergyTransferType = "FAILED_WrongEnergyTransferType"
     FAILED_NoChargeServiceSelected = "FAILED_NoChargeServiceSelected"

@@ -4,23 +4,48 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vsecc_host.station.events import ChargeRenegotiationRequested, ChargeTargetRequested, StationEvent
+from vsecc_host.station.events import (
+    ChargeRenegotiationRequested,
+    ChargeTargetRequested,
+    EvPlanExceedsOffer,
+    StationEvent,
+)
 from vsecc_host.station.values import Cause, Stop
 from vsecc_host.v2g.dc import power
 from vsecc_host.v2g.dc.kinds import State
+from vsecc_host.v2g.dc.requests import number
 from vsecc_host.v2g.dc.session import DcSession, Refusal, Reply, Situation
 from vsecc_host.v2g.dc.values import Code
 from vsecc_host.v2g.dialogue import Ending
 from vsecc_host.v2g.exi import iso15118_2 as m
 from vsecc_host.v2g.iso2.answers import SCHEDULE_ID
 
+PROFILE_TOLERANCE = 1.01
+PROFILE_TOLERANCE_W = 1000.0  # a step of the coarsest multiplier
+
 
 def power_on(req: m.PowerDeliveryReq, session: DcSession, at: Situation) -> Reply | Refusal:
-    """Start with the one schedule there is; a profile above its PMax is no reason to refuse (ADR 0043)."""
+    """Start with the one schedule there is; a plan above its PMax is noted, or refused (ADR 0105)."""
     if req.sa_schedule_tuple_id != SCHEDULE_ID:
         reason = f"schedule {req.sa_schedule_tuple_id} was not offered"
         return Refusal(Code.FAILED_TariffSelectionInvalid, Cause.EV_PROTOCOL_ERROR, reason)
-    return power.power_on(req, session, at)
+    planned_w, offered_w = _planned_w(req), session.told_power_w
+    if planned_w <= offered_w * PROFILE_TOLERANCE + PROFILE_TOLERANCE_W:
+        return power.power_on(req, session, at)
+    if at.manners.refuse_profile:
+        reason = f"plans {planned_w:.0f} W, offered {offered_w:.0f} W"
+        return Refusal(Code.FAILED_ChargingProfileInvalid, Cause.LIMITS_EXCEEDED, reason)
+    decision = power.power_on(req, session, at)
+    if isinstance(decision, Refusal) or not at.first:
+        return decision
+    noted = EvPlanExceedsOffer(at=at.now, evse_id=session.evse_id, planned_w=planned_w, offered_w=offered_w)
+    return decision._replace(events=(noted, *decision.events))
+
+
+def _planned_w(req: m.PowerDeliveryReq) -> float:
+    """The highest power of the EV's profile, 0 without one."""
+    entries = req.charging_profile.profile_entry if req.charging_profile is not None else ()
+    return max((number(entry.charging_profile_entry_max_power) for entry in entries), default=0.0)
 
 
 def renegotiate(req: m.PowerDeliveryReq, session: DcSession, at: Situation) -> Reply | Refusal:

@@ -30,6 +30,7 @@ from vsecc_host.station.events import (
     ChargeStartRequested,
     ChargeStopRequested,
     ChargeTargetRequested,
+    EvPlanExceedsOffer,
 )
 from vsecc_host.station.values import CableCheck, Cause, CpState, EvseView, Stop
 from vsecc_host.v2g.dc.dialogue import DcDialogue
@@ -121,12 +122,34 @@ def test_start_with_a_schedule_that_was_not_offered(schedule: int) -> None:
     assert not step.events
 
 
-def test_a_profile_above_pmax_is_no_reason_to_refuse() -> None:
-    power = m.PhysicalValue(3, m.UnitSymbol.W, 900)
-    profile = m.ChargingProfile((m.ProfileEntry(0, power),))
-    request = START._replace(charging_profile=profile)
-    step = ask(dialogue_in(S.PRE_CHARGE_OR_POWER_ON), request, view(contactors_closed=True))
-    assert body_of(step).response_code == Code.OK
+PMAX_W = 150_000.0
+
+
+def planning(*kilowatts: int) -> m.PowerDeliveryReq:
+    """A start with a profile of so many entries."""
+    entries = [
+        m.ProfileEntry(60 * n, m.PhysicalValue(3, m.UnitSymbol.W, kw)) for n, kw in enumerate(kilowatts)
+    ]
+    return START._replace(charging_profile=m.ChargingProfile(tuple(entries)))
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+@pytest.mark.parametrize(("kilowatts", "beyond"), [((150,), False), ((150, 152), False), ((20, 153), True)])
+@pytest.mark.clause("V2G2-225")
+def test_a_plan_above_pmax_is_noted_or_refused(
+    refuses: bool, kilowatts: tuple[int, ...], beyond: bool
+) -> None:
+    manners = MANNERS._replace(refuse_profile=refuses)
+    dialogue = dialogue_in(S.PRE_CHARGE_OR_POWER_ON, manners=manners, told_power_w=PMAX_W)
+    step = ask(dialogue, planning(*kilowatts), view(contactors_closed=False))
+    if beyond and refuses:
+        assert failed(step) == (Code.FAILED_ChargingProfileInvalid, Cause.LIMITS_EXCEEDED)
+        assert not step.events and dialogue.session.state is S.END
+        return
+    noted = EvPlanExceedsOffer(at=NOW, evse_id=1, planned_w=153_000.0, offered_w=PMAX_W)
+    assert step.events == (*((noted,) if beyond else ()), ChargeStartRequested(at=NOW, evse_id=1))
+    step = dialogue.again(view(at=NOW + 0.1, contactors_closed=True), NOW + 0.1)
+    assert body_of(step).response_code == Code.OK and not step.events
 
 
 @pytest.mark.parametrize(
