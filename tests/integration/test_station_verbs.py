@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from vsecc_host.station.events import ChargeRenegotiationRequested
 from vsecc_host.station.values import Cause, Phase
 from vsecc_sim import virtual_time
+from vsecc_sim.ev.simulator import EvSimulator
 from vsecc_sim.ev.values import EvEnd
 from vsecc_sim.station.control import parse_body
 from vsecc_sim.station.options import Refused, StationOptions
@@ -223,5 +225,28 @@ def test_din_cars_cannot_renegotiate() -> None:
         with pytest.raises(Refused, match="knows no renegotiation"):
             say("ev-renegotiate")
         assert (await ended(station)).goal
+
+    play(story)
+
+
+def test_a_car_from_outside_pauses_and_the_station_wakes_it_up() -> None:
+    async def story(station: SimulatedStation, say: Say) -> None:
+        say("plug", external=True)
+        with pytest.raises(Refused, match="outlet 1 is not paused"):
+            say("ev-resume")
+        host, port = station.app.evses[1].v2g.sdp_address
+        car = EvSimulator("iso2", sdp=f"sdp://[{host}]:{port}", soc_percent=40.0, target_soc_percent=40.2)
+        run = asyncio.create_task(car.run())
+        await charging(station)
+        car.pause()
+        await virtual_time.settle(lambda: car.paused and station.view(1).cause is Cause.EV_PAUSED)
+        await asyncio.sleep(60.0)
+        assert not station.mcu.relay(1).closed
+        car.resume()
+        await asyncio.sleep(1.0)
+        say("ev-resume")
+        result = await run
+        assert (result.end, result.errors, result.rounds) == (EvEnd.CHARGED, (), 2)
+        await station.unplug(1)
 
     play(story)

@@ -30,7 +30,7 @@ NotPossible = v.NotPossible
 
 DUTY_MIN, DUTY_MAX = 30, 70  # permille: digital communication required (IEC 61851-1 table A.8: 3 to 7 %)
 _PILOT_PERIOD_S = 0.05
-_TOGGLE_S = 0.3  # state C of a B-C-B toggle, ISO 15118-3: 200 to 400 ms
+TOGGLE_S = 0.3  # state C of a B-C-B toggle, ISO 15118-3: 200 to 400 ms
 _PILOT_LOST_S = 1.0  # the EV must stop drawing within 3 s after X2 -> X1
 _SILENT_SOCKET_S = 2.0
 
@@ -276,7 +276,7 @@ class EvSimulator:
         finally:
             self._paused = False
         self._set_pilot("C")  # the charger may sleep in X1: a B-C-B toggle wakes it up
-        await asyncio.sleep(_TOGGLE_S)
+        await asyncio.sleep(TOGGLE_S)
         self._set_pilot("B")
 
     def _new_line(self, vehicle: Vehicle, setup_by: float, tls: bool) -> Line:

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from vsecc_sim.ev.result import EvResult
+from vsecc_sim.ev.simulator import TOGGLE_S
 from vsecc_sim.plant.dc_bus import DcBus
 
 if TYPE_CHECKING:
@@ -84,6 +85,15 @@ class Outlet:
         self.external = True
         self.bus.connect_external()
         self.pilot.set_state("B")
+
+    def toggle(self) -> None:
+        """B-C-B of an external car's pilot: it wakes up from a pause."""
+        self.pilot.set_state("C")
+        asyncio.get_running_loop().call_later(TOGGLE_S, self._toggled)
+
+    def _toggled(self) -> None:
+        if self.external:  # not pulled meanwhile
+            self.pilot.set_state("B")
 
     async def session_over(self) -> EvResult:
         """Wait until the simulated car's session ended."""

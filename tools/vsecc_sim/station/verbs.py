@@ -13,7 +13,7 @@ from vsecc_host.station.events import (
     StationEvent,
     StopRequested,
 )
-from vsecc_host.station.values import Phase
+from vsecc_host.station.values import Cause, Phase
 from vsecc_sim.ev.misbehave import parse_act, parse_acts
 from vsecc_sim.ev.profiles import ProfileError
 from vsecc_sim.ev.simulator import EvSimulator, NotPossible
@@ -45,7 +45,7 @@ class Verbs:
             "stop": self._stop,
             "fault": self._fault,
             "ev-pause": lambda body: self._wish(body, "pause"),
-            "ev-resume": lambda body: self._wish(body, "resume"),
+            "ev-resume": self._resume,
             "ev-renegotiate": lambda body: self._wish(body, "renegotiate"),
             "ev-stop": lambda body: self._wish(body, "request_stop"),
             "ev-misbehave": self._misbehave,
@@ -179,6 +179,16 @@ class Verbs:
             getattr(self._car(body), verb)()
         except NotPossible as error:
             raise Refused(str(error)) from error
+
+    def _resume(self, body: Body) -> None:
+        """A car that paused goes on; of one from outside only the pilot is here, which wakes the station."""
+        outlet = self._station.outlet(body["evse"])
+        if outlet.ev_phase != "external":
+            self._wish(body, "resume")
+        elif self._station.view(outlet.number).cause is not Cause.EV_PAUSED:
+            raise Refused(f"outlet {outlet.number} is not paused")
+        else:
+            outlet.toggle()
 
     def _misbehave(self, body: Body) -> None:
         try:
