@@ -171,7 +171,6 @@ def test_nobody_there(scenario: Path, capsys: pytest.CaptureFixture[str]) -> Non
         (["--connect", "sdp://[::1]:9", "--protocol", "iso20"], "no protocol iso20; there are din, iso2"),
         (["--connect", "sdp://[::1]:9", "--profile", "iso2-tls", "--protocol", "din"], "insists on TLS"),
         (["--connect", "sdp://[::1]:9", "--profile", "iso2-tls", "--v2g-root", "/no/such"], "vsecc:"),
-        (["--connect", "sdp://[::1]:9", "--soc", "140"], "not between 0 and 100"),
         (["--connect", "sdp://[::1]:9", "--tls", "perhaps"], "must be one of off, try, insist"),
         (["--connect", "sdp://[::1]:9", "--misbehave", "stall"], "expected STEP:DO"),
         (["--connect", "sdp://[::1]:9", "--scenario", "/no/such/file"], "No such file"),

@@ -8,6 +8,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from vsecc_cli import numbers
 from vsecc_cli.errors import CommandError
 from vsecc_cli.progress import Progress
 
@@ -28,17 +29,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Runs the real firmware in the MCU emulator, the real host and a simulated car.",
         epilog="example: vsecc demo --once --profile polestar-2 --json",
     )
-    parser.add_argument(
+    how_many = parser.add_mutually_exclusive_group()
+    how_many.add_argument(
         "--once", action="store_true", help="one session, then a summary; exit 0 only if it reached its goal"
     )
-    parser.add_argument(
+    how_many.add_argument(
         "--sessions",
-        type=int,
+        type=numbers.count,
         metavar="N",
         help="N sessions in a row, then the last one's summary with what the process held (`growth`)",
     )
     parser.add_argument(
-        "--battery", type=float, metavar="WH", default=BATTERY_WH, help="size of every battery"
+        "--battery", type=numbers.watt_hours, metavar="WH", default=BATTERY_WH, help="size of every battery"
     )
     parser.add_argument("--json", action="store_true", help="the summary as one JSON line at the end")
     parser.add_argument(
@@ -102,9 +104,11 @@ async def _demo(args: argparse.Namespace, line: Powerline | None = None) -> int:
     from vsecc_sim.station.options import PECC_SIMULATOR, StationOptions, outlet_urls
     from vsecc_sim.station.station import SimulatedStation
 
-    unknown = set(args.profile.split(",")) - set(profile_names(None))
+    unknown = sorted(set(args.profile.split(",")) - set(profile_names(None)))
     if unknown:
         raise CommandError(f"no profile {', '.join(unknown)}; there are {', '.join(profile_names(None))}")
+    if args.trace:
+        report.check_trace_file(args.trace)
     progress = Progress(to_stderr=args.json)
     options = StationOptions(
         evses=args.evses,

@@ -32,6 +32,7 @@ COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
     ("bench", "pep"): ("vsecc_bench.pep", "EV request to PEP targetValues, beside the EcoG SECC"),
     ("bench", "session"): ("vsecc_bench.session", "whole sessions: answers, memory, loop latency"),
 }
+VERBOSE = ("-v", "--verbose")
 GROUPS = {"mcu": mcu.SUMMARY, "sim": "simulators", "bench": "benchmarks beside their peers"}
 
 
@@ -42,7 +43,7 @@ def build_parser(wanted: Sequence[str] = ()) -> argparse.ArgumentParser:
         description="Open Supply Equipment Communication Controller.",
         epilog="example: vsecc demo --once --profile ioniq",
     )
-    parser.add_argument("-v", "--verbose", action="store_true", help="log lines and tracebacks on stderr")
+    parser.add_argument(*VERBOSE, action="store_true", help="log lines and tracebacks on stderr")
     top = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     groups: dict[str, argparse._SubParsersAction[argparse.ArgumentParser]] = {}
     for path, (module, summary) in COMMANDS.items():
@@ -69,17 +70,18 @@ def build_parser(wanted: Sequence[str] = ()) -> argparse.ArgumentParser:
 
 def wanted_command(argv: Sequence[str]) -> list[str]:
     """The command words at the start of argv, or nothing when they name no command."""
-    words = [word for word in argv if word not in ("-v", "--verbose")]
     known = {path[0] for path in COMMANDS}
-    return words[:2] if words and words[0] in known else []
+    return list(argv[:2]) if argv and argv[0] in known else []
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status 0, 1 (failed) or 2 (usage)."""
-    argv = sys.argv[1:] if argv is None else argv
-    args = build_parser(wanted_command(argv)).parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    words = [word for word in given if word not in VERBOSE]  # wherever it stands
+    verbose = len(words) < len(given)
+    args = build_parser(wanted_command(words)).parse_args(words)
     logging.basicConfig(
-        level=logging.DEBUG if args.verbose else logging.WARNING,
+        level=logging.DEBUG if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
         stream=sys.stderr,
     )
@@ -90,10 +92,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 1
     except (CommandError, OSError, ValueError) as error:
-        if args.verbose:
-            traceback.print_exc()
-        print(f"vsecc: {error}", file=sys.stderr)
-        return 1
+        return _failed(str(error), verbose)
+    except Exception as error:
+        return _failed(f"{type(error).__name__}: {error} (a mistake of ours; -v shows where)", verbose)
+
+
+def _failed(text: str, verbose: bool) -> int:
+    """One line, after the traceback where that is wanted."""
+    if verbose:
+        traceback.print_exc()
+    print(f"vsecc: {' '.join(text.split())}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

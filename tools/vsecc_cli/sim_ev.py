@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from vsecc_cli import numbers
 from vsecc_cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -40,9 +41,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--tls", metavar="off|try|insist", help="ask for TLS, whatever the profile does")
     parser.add_argument("--v2g-root", metavar="FILE", help="V2G root certificate (PEM) the car trusts")
     parser.add_argument("--list", action="store_true", help="show the profiles")
-    parser.add_argument("--soc", metavar="PERCENT", type=float, help="state of charge at the start")
-    parser.add_argument("--target-soc", metavar="PERCENT", type=float, help="where it has enough")
-    parser.add_argument("--capacity", metavar="WH", type=float, help="smaller battery, shorter session")
+    parser.add_argument("--soc", metavar="PERCENT", type=numbers.percent, help="state of charge at the start")
+    parser.add_argument("--target-soc", metavar="PERCENT", type=numbers.percent, help="where it has enough")
+    parser.add_argument("--capacity", metavar="WH", type=numbers.watt_hours, help="another battery")
     parser.add_argument("--scenario", metavar="FILE", help="faults and timing as data (TOML)")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same random choices")
     parser.add_argument("--json", action="store_true", help="the result as one JSON line at the end")
@@ -53,7 +54,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _add_events(parser: argparse.ArgumentParser) -> None:
     events = parser.add_argument_group("what happens on the way", "times in seconds from the start")
     for verb, text in _WISHES.items():
-        events.add_argument(f"--{verb}-after", metavar="S", type=float, help=text)
+        events.add_argument(f"--{verb}-after", metavar="S", type=numbers.seconds, help=text)
     events.add_argument(
         "--misbehave",
         metavar="STEP:DO[,KEY=VALUE]",

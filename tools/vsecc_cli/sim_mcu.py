@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vsecc_cli import numbers
 from vsecc_cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--interpreter", choices=["auto", "micropython", "cpython"], default="auto")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same noise")
-    parser.add_argument("--duration", metavar="S", type=float, help="end after so many seconds")
+    parser.add_argument("--duration", metavar="S", type=numbers.seconds, help="end after so many seconds")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of text")
     parser.set_defaults(run=run)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from vsecc_cli import numbers
 from vsecc_cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="the CP/PP supervision input without a wire: fixed, or following evConnectionState",
     )
     parser.add_argument("--control", metavar="HOST:PORT", help="faults and limits live, over HTTP")
-    parser.add_argument("--duration", metavar="S", type=float, help="end after so many seconds")
+    parser.add_argument("--duration", metavar="S", type=numbers.seconds, help="end after so many seconds")
     parser.add_argument("--chart", metavar="FILE", type=Path, help="write voltage and current over time, SVG")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, the report as the last")
     parser.add_argument("--faults", action="store_true", help="list the faults and end")

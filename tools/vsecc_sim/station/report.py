@@ -143,6 +143,18 @@ def _station_errors(cause: Cause) -> tuple[str, ...]:
     return () if is_good_end(cause) else (f"{cause.value}: {sentence(cause)}",)
 
 
+TRACE_ENDINGS = (".pcapng", ".json", ".svg")
+
+
+def check_trace_file(path: str | Path) -> None:
+    """ValueError or OSError for a file that `write_trace` could not write; it is there afterwards."""
+    path = Path(path)
+    if path.suffix not in TRACE_ENDINGS:
+        raise ValueError(f"{path}: a trace ends in {', '.join(TRACE_ENDINGS)}")
+    with path.open("ab"):
+        pass
+
+
 def write_trace(station: SimulatedStation, path: str | Path) -> None:
     """By the name's ending: .pcapng (Wireshark), .json (for `vsecc replay`) or .svg (a picture)."""
     from vsecc_host.records import trace_export  # decodes every frame: pulls in the codec's JSON side
