@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +16,13 @@ from vsecc_host.station.values import Cause, Phase
 from vsecc_sim import virtual_time
 from vsecc_sim.ev.simulator import EvSimulator
 from vsecc_sim.ev.values import EvEnd
+from vsecc_sim.station import report
 from vsecc_sim.station.control import parse_body
 from vsecc_sim.station.options import Refused, StationOptions
 from vsecc_sim.station.station import SimulatedStation
 from vsecc_sim.station.verbs import Verbs
 
+ROOT = Path(__file__).parents[2]
 Say = Callable[..., None]
 Story = Callable[[SimulatedStation, Say], Awaitable[None]]
 
@@ -250,3 +254,20 @@ def test_a_car_from_outside_pauses_and_the_station_wakes_it_up() -> None:
         await station.unplug(1)
 
     play(story)
+
+
+def test_the_manual_names_every_key_of_the_state() -> None:
+    async def story(station: SimulatedStation, say: Say) -> None:
+        state = report.state(station)
+        text = (ROOT / "docs" / "station-simulator.md").read_text(encoding="utf-8")
+        of_station, of_outlet = text.partition("| Key | ")[2].split("| Key of an outlet | ")
+        assert keys_of(of_station) == {*state, "pecc"}
+        assert keys_of(of_outlet.partition("\n\n")[0]) == set(state["evses"][0])
+
+    play(story)
+
+
+def keys_of(table: str) -> set[str]:
+    """Words in code style of the first column."""
+    rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    return {key for row in rows for key in re.findall(r"`(\w+)`", row)}

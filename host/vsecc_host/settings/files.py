@@ -42,14 +42,23 @@ _FIELDS = {
 
 
 def read_json(text: str) -> list[Entry]:
-    """Entries of a factory or overrides file; ValueError says what is wrong with which entry."""
+    """Entries of a factory or overrides file; ValueError says what is wrong with which entries."""
     try:
         rows = json.loads(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
     if not isinstance(rows, list):
         raise ValueError("not a JSON list")
-    return [_entry(row, index) for index, row in enumerate(rows)]
+    entries: list[Entry] = []
+    problems: list[str] = []
+    for index, row in enumerate(rows):
+        try:
+            entries.append(_entry(row, index))
+        except ValueError as error:
+            problems.append(str(error))
+    if problems:
+        raise ValueError("; ".join(problems))
+    return entries
 
 
 def _entry(row: object, index: int) -> Entry:

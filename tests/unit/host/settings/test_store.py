@@ -148,6 +148,7 @@ def test_every_problem_of_every_file_is_listed(write):
         ("{}", "not a JSON list"),
         ("[5]", "entry 1 is not an object"),
         ('[{"component": "A", "variable": "B"}]', "entry 1 lacks value"),
+        ('[5, {"component": "A"}]', "entry 1 is not an object; entry 2 lacks variable, value"),
         (
             '[{"component": "A", "variable": "B", "value": 1, "evse": "1"}]',
             "entry 1: evse has the wrong type",
