@@ -271,3 +271,53 @@ def keys_of(table: str) -> set[str]:
     """Words in code style of the first column."""
     rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
     return {key for row in rows for key in re.findall(r"`(\w+)`", row)}
+
+
+def test_every_fault_can_be_set_and_healed_and_a_car_charges_afterwards() -> None:
+    async def story(station: SimulatedStation, say: Say) -> None:
+        with pytest.raises(Refused) as refused:
+            say("fault", code="?")
+        codes = str(refused.value).partition("there are ")[2].split(", ")
+        for needed in ("cp-short", "cp-diode", "inoperative", "isolation-fault", "contactor-stuck"):
+            assert needed in codes
+        for needed in ("uart-noise", "mcu-hang", "over-temperature", "relay-weld", "supply"):
+            assert needed in codes
+        for code in codes:
+            say("fault", code=code)
+            await asyncio.sleep(0.5)
+            say("fault", code=code, active=False)
+        await asyncio.sleep(2.0)
+        say("fault", code="mcu-soft-reset")  # latched faults need more than being over
+        say("fault", code="mcu-soft-reset", active=False)
+        await virtual_time.settle(lambda: station.view(1).phase is Phase.IDLE, within_s=15.0)
+        say("plug", target_soc=21)
+        assert (await ended(station)).goal
+
+    play(story)
+
+
+def test_every_fault_of_the_contract_ends_a_charge_by_its_name() -> None:
+    expected = {
+        "cp-short": Cause.CP_LEFT_C,  # the relay has opened before the fault is latched
+        "inoperative": Cause.POWER_INOPERATIVE,
+        "isolation-fault": Cause.ISOLATION_FAULT,
+        "over-temperature": Cause.OVER_TEMPERATURE,
+        "mcu-hang": Cause.MCU_LINK_LOST,
+        "uart-cut": Cause.MCU_LINK_LOST,
+        "silent": Cause.POWER_STALE,
+    }
+
+    async def story(station: SimulatedStation, say: Say) -> None:
+        for code, cause in expected.items():
+            say("plug", target_soc=100)
+            await charging(station)
+            say("fault", code=code)
+            await virtual_time.settle(lambda: not station.mcu.relay(1).closed, within_s=5.0)
+            await virtual_time.settle(lambda: station.view(1).phase is not Phase.CHARGING, within_s=5.0)
+            assert station.view(1).cause is cause, code
+            say("fault", code=code, active=False)
+            await asyncio.sleep(1.0)
+            say("unplug")
+            await virtual_time.settle(lambda: station.view(1).phase is Phase.IDLE, within_s=30.0)
+
+    play(story)
