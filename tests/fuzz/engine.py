@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import importlib
 import random
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -25,6 +27,7 @@ OWN_PACKAGES = ("vsecc_link", "mcu", "vsecc_host", "vsecc_sim", "vsecc_uart", "v
 MAX_LEN = 4096
 SLOWEST_INPUT_S = 30  # with room for a busy machine; a loop that never ends is found all the same
 MEMORY_MIB = 2048
+_scratch: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def names() -> list[str]:
@@ -35,6 +38,13 @@ def names() -> list[str]:
 def load(name: str) -> ModuleType:
     """The module of a target."""
     return importlib.import_module(f"fuzz.fuzz_{name}")
+
+
+def scratch() -> Path:
+    """A folder for what a target has to hand over as a file; gone when the process ends in good order."""
+    folder = tempfile.TemporaryDirectory(prefix="vsecc-fuzz-")
+    _scratch.append(folder)
+    return Path(folder.name)
 
 
 def max_len(target: ModuleType) -> int:
@@ -49,6 +59,7 @@ def guided(name: str, corpus: Path, seconds: int, options: Sequence[str]) -> Non
     """
     import atheris
 
+    tempfile.tempdir = str(emptied(corpus / name / "scratch"))  # atheris ends without tidying up
     with atheris.instrument_imports(include=list(OWN_PACKAGES)):
         target = load(name)
     found = corpus / name / "found"
@@ -81,11 +92,16 @@ def _bend_or_mutate(data: bytes, longest: int, seed: int) -> bytes:
     return mutated([data], rng, longest) if bent is None else bent[:longest]
 
 
+def emptied(folder: Path) -> Path:
+    """The folder, there and with nothing in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
 def write_seeds(target: ModuleType, folder: Path) -> Path:
     """The seeds of a target as files, those of an older version removed."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for old in folder.iterdir():
-        old.unlink()
+    emptied(folder)
     for seed in target.seeds():
         (folder / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
     return folder

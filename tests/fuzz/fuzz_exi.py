@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
+
+from unit.host.v2g.exi.given import PROTOCOLS as BY_NAME
+from unit.host.v2g.exi.given import golden
 
 from vsecc_host.v2g.exi import DecodeError, Protocol, decode, encode
 from vsecc_host.v2g.exi.json_notation import from_json, to_json
@@ -16,22 +18,13 @@ from vsecc_host.v2g.exi.json_notation import from_json, to_json
 MAX_LEN = 2048
 PROTOCOLS = list(Protocol)
 FRAGMENT = 128
-GOLDEN = Path(__file__).parents[1] / "unit" / "host" / "v2g" / "exi" / "golden.json"
-_GOLDEN_NAMES = {
-    "app_protocol": Protocol.SAP,
-    "din70121": Protocol.DIN,
-    "iso15118_2": Protocol.ISO2,
-    "iso15118_20_common": Protocol.ISO20_COMMON,
-    "iso15118_20_dc": Protocol.ISO20_DC,
-    "iso15118_20_ac": Protocol.ISO20_AC,
-}
 
 
 def seeds() -> Iterator[bytes]:
     """The golden messages."""
-    for entry in json.loads(GOLDEN.read_text()):
+    for entry in golden():
         document = entry["kind"] == "document"
-        protocol = _GOLDEN_NAMES[entry["protocol"]] if document else Protocol.XMLDSIG
+        protocol = BY_NAME[entry["protocol"]] if document else Protocol.XMLDSIG
         yield bytes([PROTOCOLS.index(protocol)]) + bytes.fromhex(entry["exi_hex"])
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from fuzz import engine
 
 from mcu import crash
 from vsecc_mcu.elf import BadElf, read
 
 MAX_LEN = 1 << 16
-FILE = Path(tempfile.mkdtemp(prefix="vsecc-fuzz-")) / "firmware.elf"
+FILE = engine.scratch() / "firmware.elf"
 
 
 def seeds() -> Iterator[bytes]:

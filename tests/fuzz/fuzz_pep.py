@@ -6,6 +6,10 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 
+from fuzz.deadlines import settle
+from unit.host.pep.given import CONFIGURATION as FIXED
+from unit.host.pep.given import STATUS
+
 from vsecc_host.pep import codec
 from vsecc_host.pep.config import PepConfig
 from vsecc_host.pep.machine import PepMachine
@@ -16,26 +20,7 @@ from vsecc_host.station.evse import EvseMachine
 from vsecc_host.station.values import CpState, Phase, PowerPhase
 from vsecc_host.terminals import Terminals
 
-STATUS = {
-    "measuredVoltage": 400,
-    "measuredCurrent": 10.5,
-    "drivenVoltage": 400,
-    "drivenCurrent": 10.5,
-    "temperature": 30,
-    "contactorsStatus": "closed",
-    "isolationStatus": "valid",
-    "operationalStatus": "operative",
-}
-CONFIGURATION = {
-    "firmwareVersion": "1",
-    "manufacturer": "demo",
-    "limitVoltageMin": 150,
-    "limitVoltageMax": 920,
-    "limitCurrentMin": 0,
-    "limitCurrentMax": 125,
-    "limitPowerMax": 60000,
-    "floatValues": True,
-}
+CONFIGURATION = {**FIXED, "floatValues": True}
 REFUSAL = {"errorCategory": "inoperative", "errorDetails": "no"}
 KINDS = ("reset", "configuration", "cableCheck", "targetValues", "contactorsStatus")
 VALUES = (
@@ -101,7 +86,7 @@ def one_input(data: bytes) -> None:
         what, which, place, value = data[at : at + 4]
         _step(machine, version, what, which, place, value, now)
         now += value / 64
-        _tick(machine, now)
+        settle(machine, now, _MAX_TICKS)
         _judge(machine, version)
 
 
@@ -112,16 +97,6 @@ def _judge(machine: PepMachine, version: PepVersion) -> None:
         codec.decode(text, version, "pecc")
     assert len(machine.notes.counts) <= MAX_KINDS
     assert all(note.text.isprintable() for note in machine.notes.take())
-
-
-def _tick(machine: PepMachine, now: float) -> None:
-    """A few ticks settle every deadline that passed: a machine never keeps its loop spinning."""
-    for _ in range(_MAX_TICKS):
-        deadline = machine.next_deadline()
-        if deadline is None or deadline > now:
-            return
-        machine.tick(now)
-    raise AssertionError(f"deadline {deadline} stays behind {now}")
 
 
 def _step(

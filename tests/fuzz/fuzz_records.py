@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
+from fuzz import engine
 from unit.host.v2g.car import handshake, request
 from unit.host.v2g.given import REQUESTS
 
@@ -17,7 +16,7 @@ from vsecc_host.v2g import sdp
 from vsecc_sim.replay.capture import NotReplayable, load
 
 JSON = True
-FILE = Path(tempfile.mkdtemp(prefix="vsecc-fuzz-")) / "capture.json"
+FILE = engine.scratch() / "capture.json"
 LAYERS = ("sdp", "v2gtp", "slac", "pep", "mcu")
 
 

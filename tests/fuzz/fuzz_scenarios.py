@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from fuzz import engine
 
 from vsecc_sim.ev.misbehave import read_act
 from vsecc_sim.ev.profiles import ProfileError
@@ -18,7 +19,7 @@ from vsecc_sim.pecc.scenario import ScenarioError
 from vsecc_sim.pecc.scenario import load_scenario as load_pecc
 
 JSON = True
-FOLDER = Path(tempfile.mkdtemp(prefix="vsecc-fuzz-"))
+FOLDER = engine.scratch()
 CASES = Path(__file__).parents[1] / "campaign"
 _EXAMPLES = (
     b"""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
+
+from fuzz import engine
 
 from vsecc_host import wiring
 from vsecc_host.settings.files import OVERRIDES
@@ -17,7 +17,7 @@ from vsecc_host.settings.store import Settings, SettingsError
 
 JSON = True
 MAX_LEN = 8192
-FOLDER = Path(tempfile.mkdtemp(prefix="vsecc-fuzz-"))
+FOLDER = engine.scratch()
 FILE = FOLDER / "file"
 
 

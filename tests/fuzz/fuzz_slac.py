@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from fuzz.deadlines import settle
+
 from vsecc_host.slac import codec
 from vsecc_host.slac import messages as m
 from vsecc_host.slac.config import SlacConfig
@@ -88,21 +90,11 @@ def a_script(data: bytes) -> None:
         what, which, place, value = data[at : at + 4]
         _step(machine, what, which, place, value, now)
         now += value / 100
-        _tick(machine, now)
+        settle(machine, now, _MAX_TICKS)
         machine.take()
         assert len(machine.sessions) <= MAX_SESSIONS
         assert len(machine.ignored) < _MAX_REASONS
         assert machine._port.wanted or machine.state not in _ANSWERING, "answers cars nobody asked for"
-
-
-def _tick(machine: SlacMachine, now: float) -> None:
-    """A few ticks settle every deadline that passed: a machine never keeps its loop spinning."""
-    for _ in range(_MAX_TICKS):
-        deadline = machine.next_deadline()
-        if deadline is None or deadline > now:
-            return
-        machine.tick(now)
-    raise AssertionError(f"deadline {deadline} stays behind {now}")
 
 
 def _step(machine: SlacMachine, what: int, which: int, place: int, value: int, now: float) -> None:

@@ -87,6 +87,20 @@ class Home:
         self.shell.attach("car", modem)
         return EvSlac(host, habits.load(like))
 
+    def plug(self, car: EvSlac) -> None:
+        """The car is there, 5 % is on."""
+        self.service.cp_changed(CpState.B, 0)
+        self.service.begin()
+        car.begin()
+
+    async def matched(self, like: str) -> EvSlac:
+        """A car that is plugged in and linked."""
+        await self.ready()
+        car = self.car(like)
+        self.plug(car)
+        await virtual_time.settle(lambda: bool(self.of(DlinkReady)))
+        return car
+
     async def ready(self) -> None:
         await virtual_time.settle(lambda: self.service.machine.modem.ready)
 
@@ -105,12 +119,7 @@ async def home() -> AsyncIterator[Home]:
 @in_virtual_time
 async def test_a_car_matches_and_every_hop_has_its_cause() -> None:
     async with home() as site:
-        await site.ready()
-        car = site.car("model-y")
-        site.service.cp_changed(CpState.B, 0)
-        site.service.begin()
-        car.begin()
-        await virtual_time.settle(lambda: bool(site.of(DlinkReady)))
+        car = await site.matched("model-y")
         await car.reached(EvState.LINKED, 5.0)
         assert site.service.machine.state is PortState.MATCHED
         records = [record for record in site.trace if isinstance(record, Frame)]
@@ -128,12 +137,7 @@ async def test_a_car_matches_and_every_hop_has_its_cause() -> None:
 @in_virtual_time
 async def test_the_primitives_reach_the_machine() -> None:
     async with home() as site:
-        await site.ready()
-        car = site.car("audi-q4")
-        site.service.cp_changed(CpState.B, 0)
-        site.service.begin()
-        car.begin()
-        await virtual_time.settle(lambda: bool(site.of(DlinkReady)))
+        car = await site.matched("audi-q4")
         site.service.pause()
         assert site.service.machine.state is PortState.PAUSED
         site.service.begin()
@@ -174,12 +178,7 @@ async def test_a_pulled_cable_is_noticed_and_the_interface_opened_again() -> Non
 @in_virtual_time
 async def test_polls_are_recorded_only_when_something_changed() -> None:
     async with home() as site:
-        await site.ready()
-        car = site.car("audi-q4")
-        site.service.cp_changed(CpState.B, 0)
-        site.service.begin()
-        car.begin()
-        await virtual_time.settle(lambda: bool(site.of(DlinkReady)))
+        car = await site.matched("audi-q4")
         before = len(site.trace)
         await asyncio.sleep(600.0)  # of virtual time: 3000 polls
         assert len(site.trace) - before < 10
@@ -228,17 +227,13 @@ def test_frames_an_interface_refuses_are_counted_and_said_once(caplog: pytest.Lo
             assert isinstance(site.service._socket, CableEnd)
             site.service._socket.__class__ = SmallMtu
             for _ in range(2):
-                site.service.cp_changed(CpState.B, 0)
-                site.service.begin()
-                car.begin()
+                site.plug(car)
                 await virtual_time.settle(lambda: site.service.machine.state is PortState.MATCHING)
                 await virtual_time.settle(lambda: site.service.machine.state is PortState.LISTENING)
                 site.service.cp_changed(CpState.A, 0)
             assert site.service.counters()["dropped"] == 6, "two reports, three sends each"
             site.service._socket.__class__ = CableEnd
-            site.service.cp_changed(CpState.B, 0)
-            site.service.begin()
-            car.begin()
+            site.plug(car)
             await virtual_time.settle(lambda: site.service.machine.state is PortState.MATCHED)
             car.close()
 
@@ -262,9 +257,7 @@ def test_an_interface_with_another_address_is_opened_anew_and_answers_from_it(
             await site.ready()
             assert site.service.machine.modem.key.nmk != given
             car = site.car("model-y")
-            site.service.cp_changed(CpState.B, 0)
-            site.service.begin()
-            car.begin()
+            site.plug(car)
             await virtual_time.settle(lambda: bool(site.of(DlinkReady)))
             assert car.machine.chosen == mac(1, 7)
             car.close()
