@@ -20,8 +20,9 @@ _WITHOUT_STATUS = frozenset(
         Kind.AUTHORIZATION,
     }
 )
-_STARTING = frozenset({Kind.POWER_DELIVERY_ON, Kind.POWER_DELIVERY_AGAIN})
-_WITH_VOLTAGE = _STARTING | {Kind.PRE_CHARGE, Kind.CURRENT_DEMAND}
+_WITH_VOLTAGE = frozenset(
+    {Kind.PRE_CHARGE, Kind.POWER_DELIVERY_ON, Kind.POWER_DELIVERY_AGAIN, Kind.CURRENT_DEMAND}
+)
 _MEASURED = _WITH_VOLTAGE | {Kind.CABLE_CHECK, Kind.WELDING_DETECTION}
 
 
@@ -56,7 +57,7 @@ def _stop(kind: Kind, session: DcSession, at: Situation) -> Refusal | None:
     if view.stop is Stop.EMERGENCY:
         return Refusal(Code.FAILED, stop_cause(view), "emergency stop", StatusCode.EVSE_EmergencyShutdown)
     shutdown = StatusCode.EVSE_Shutdown
-    if kind in _WITHOUT_STATUS or kind in _STARTING:
+    if kind in _WITHOUT_STATUS or kind is Kind.POWER_DELIVERY_ON:
         return Refusal(Code.FAILED, stop_cause(view), "stop requested before power", shutdown)
     since = session.stop_since if session.stop_since is not None else at.now
     if at.now > since + view.stop_delay_s + times.STOP_GRACE_S:
