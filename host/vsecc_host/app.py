@@ -329,7 +329,7 @@ class App:
         logger.info("setting %s changed", change.key)
         self.authorization.configure(self.settings.flag("AuthCtrlr", "Enabled"))
         self._apply_default_profile()
-        self._sharing = PowerSharing(self.settings.number("ChargingStation", "MaxPower"), list(self.evses))
+        self._sharing.resize(self.settings.number("ChargingStation", "MaxPower"))
         for number, evse in self.evses.items():
             self._enqueue(partial(self._configure, number, evse))
 

@@ -25,6 +25,10 @@ class PowerSharing:
         self._asked_w: dict[int, float] = {}
         self._told_w: dict[int, float] = {}
 
+    def resize(self, total_w: float | None) -> None:
+        """Another total, from the next event on; what the cars want stays known."""
+        self._total_w = total_w
+
     def hear(self, event: StationEvent, views: Sequence[EvseView]) -> list[LimitChanged]:
         """New shares, when an event of an outlet changed them."""
         if self._total_w is None or not isinstance(event, EvseEvent) or isinstance(event, LimitChanged):

@@ -89,6 +89,20 @@ def test_a_content_car_leaves_the_rest_to_the_other() -> None:
     assert shared.told == {1: 100_000 - 10_000 - HEADROOM_W, 2: 10_000 + HEADROOM_W}
 
 
+def test_another_total_is_shared_at_once_and_nothing_is_forgotten() -> None:
+    shared = Shared(100_000)
+    shared.phases = {1: Phase.CHARGING, 2: Phase.CHARGING}
+    shared.hear(asks(1, 90_000))
+    shared.hear(asks(2, 10_000))
+    shared.sharing.resize(100_000)  # some other setting changed
+    shared.told.clear()
+    shared.hear(asks(1, 85_000))
+    assert shared.told == {}
+    shared.sharing.resize(60_000)
+    shared.hear(asks(1, 85_000))
+    assert shared.told == {1: 60_000 - 10_000 - HEADROOM_W}  # the content car keeps what it has
+
+
 def test_a_car_that_leaves_gives_its_share_back() -> None:
     shared = Shared(100_000)
     shared.phases = {1: Phase.CHARGING, 2: Phase.CHARGING}
