@@ -17,6 +17,7 @@ from fuzz import engine  # noqa: E402
 
 CORPUS = engine.ROOT / ".cache" / "fuzz"
 _TOLD = re.compile(r"#\d+\s+DONE\s+(?P<coverage>cov: \d+ .*?corp: \d+)|(?P<count>\d+ random inputs)")
+_CHATTER = ("INFO: ", "WARNING: Failed to find function", "#")
 _RUNS = re.compile(r"stat::number_of_executed_units: (\d+)")
 
 
@@ -78,7 +79,8 @@ def _in_a_process(name: str, args: argparse.Namespace) -> bool:
         check=False,
     )
     if done.returncode:
-        print(f"{name}: FAILED\n{done.stdout[-6000:]}", flush=True)
+        lines = [line for line in done.stdout.splitlines() if not line.startswith(_CHATTER)]
+        print("\n".join([f"{name}: FAILED", *lines[-60:]]), flush=True)
         return False
     runs, told = _RUNS.search(done.stdout), _TOLD.search(done.stdout)
     figures = [f"{runs[1]} inputs" if runs else "", told[told.lastgroup or 0] if told else ""]

@@ -9,7 +9,10 @@ from fuzz import engine
 from unit.host.v2g.car import handshake, request
 from unit.host.v2g.given import REQUESTS
 
-from vsecc_host.records import pcapng, trace_export
+from vsecc_host.records import pcapng
+from vsecc_host.records.capture import to_capture
+from vsecc_host.records.flow import flow_text
+from vsecc_host.records.packets import to_pcapng
 from vsecc_host.records.pcapng_read import PcapngError, PcapngReader
 from vsecc_host.runtime.trace import Frame
 from vsecc_host.v2g import sdp
@@ -74,9 +77,9 @@ def a_trace(data: bytes) -> None:
     frames = [
         Frame(1.0 + number, 1, layer, direction, data[1:], 1) for number, direction in enumerate(("rx", "tx"))
     ]
-    json.dumps(trace_export.to_capture(frames))
-    PcapngReader().feed(trace_export.to_pcapng(frames))
-    assert trace_export.flow_text(frames, 1)
+    json.dumps(to_capture(frames))
+    PcapngReader().feed(to_pcapng(frames))
+    assert flow_text(frames, 1)
 
 
 def a_packet_file(data: bytes) -> None:

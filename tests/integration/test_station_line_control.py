@@ -8,7 +8,7 @@ import json
 import pytest
 from integration.line_stories import LineStation, charging, play, until
 
-from vsecc_host.records import trace_export
+from vsecc_host.records.capture import to_capture
 from vsecc_host.runtime.trace import Hop
 from vsecc_host.slac import codec
 from vsecc_host.slac import messages as m
@@ -41,7 +41,7 @@ def test_the_attenuation_of_each_group_is_kept_with_the_session_and_shown() -> N
         assert summary["evses"][0]["slac"]["attenuation_db"] == [30] * 58
         hops = [x.what for x in station.app.trace if isinstance(x, Hop) and isinstance(x.what, SlacMatched)]
         assert [hop.attenuation.groups_db for hop in hops] == [(30,) * 58]
-        rows = trace_export.to_capture(station.app.trace, 1)["homeplug"]
+        rows = to_capture(station.app.trace, 1)["homeplug"]
         reported = [codec.decode(bytes.fromhex(row["hex"])) for row in rows]
         assert [f.message.groups_db for f in reported if f and isinstance(f.message, m.AttenCharInd)] == [
             bytes([30] * 58)

@@ -157,12 +157,14 @@ def check_trace_file(path: str | Path) -> None:
 
 def write_trace(station: SimulatedStation, path: str | Path) -> None:
     """By the name's ending: .pcapng (Wireshark), .json (for `vsecc replay`) or .svg (a picture)."""
-    from vsecc_host.records import trace_export  # decodes every frame: pulls in the codec's JSON side
+    # Both decode every frame: they pull in the codec's JSON side.
+    from vsecc_host.records.capture import to_capture
+    from vsecc_host.records.packets import to_pcapng
 
     path, trace = Path(path), station.app.trace
     if path.suffix == ".svg":
         path.write_text(render_svg(trace), encoding="utf-8")
     elif path.suffix == ".pcapng":
-        path.write_bytes(trace_export.to_pcapng(trace))
+        path.write_bytes(to_pcapng(trace))
     else:
-        path.write_text(json.dumps(trace_export.to_capture(trace)), encoding="utf-8")
+        path.write_text(json.dumps(to_capture(trace)), encoding="utf-8")

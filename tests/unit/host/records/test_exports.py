@@ -11,14 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsecc_host.records import pcapng
-from vsecc_host.records.trace_export import (
-    decode_payload,
-    flow_mermaid,
-    flow_text,
-    is_handshake,
-    to_capture,
-    to_pcapng,
-)
+from vsecc_host.records.capture import to_capture
+from vsecc_host.records.decoding import decode_payload, is_handshake
+from vsecc_host.records.flow import flow_mermaid, flow_text
+from vsecc_host.records.packets import to_pcapng
 from vsecc_host.runtime.trace import Trace
 from vsecc_host.station.commands import PowerTarget
 from vsecc_host.station.events import ChargeTargetRequested
