@@ -129,7 +129,8 @@ def write_atomically(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".new")
     try:
-        with open(temporary, "w", encoding="utf-8") as file:
+        temporary.unlink(missing_ok=True)  # one a power cut left may be anybody's to read
+        with open(temporary, "w", encoding="utf-8", opener=_owner_only) as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
@@ -142,6 +143,11 @@ def write_atomically(path: Path, text: str) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def _owner_only(path: str, flags: int) -> int:
+    """Settings hold passwords."""
+    return os.open(path, flags, 0o600)
 
 
 def set_aside(path: Path) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import stat
 from pathlib import Path
 
 import pytest
@@ -358,6 +359,14 @@ def test_a_reset_that_cannot_be_kept_is_none(tmp_path):
         settings.reset()
     assert settings.flag("AuthCtrlr", "Enabled") is True
     assert Settings.load(state_dir=tmp_path).flag("AuthCtrlr", "Enabled") is True
+
+
+def test_only_the_owner_may_read_what_may_hold_a_password(tmp_path):
+    (tmp_path / "settings.json.new").write_text("left by a power cut")
+    (tmp_path / "settings.json").write_text("[]")
+    settings = Settings.load(state_dir=tmp_path)
+    settings.set("SecurityCtrlr", "BasicAuthPassword", "hunter2")
+    assert stat.S_IMODE((tmp_path / "settings.json").stat().st_mode) == 0o600
 
 
 def test_the_state_directory_is_made_when_needed(tmp_path):
