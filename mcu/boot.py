@@ -19,6 +19,7 @@ from machine import WDT, mem32, reset  # noqa: E402
 SLOT_FILE = "/slot"
 SLOTS = ("a", "b")
 COMPLETE = "complete"  # last file of a slot to be written, first one to go
+POINTER_MAX = 4  # what is longer names no slot
 ATTEMPTS_MAX = 3
 TRIAL_WATCHDOG_MS = 8000  # a program on trial that hangs before it proved itself
 # Scratch register 1 of the watchdog: a mark, a count that crash.py keeps, this count; below 2^30 together.
@@ -32,8 +33,8 @@ def pointer():
     """(letter, on trial?) of the slot the pointer file names; the first one when it names none."""
     try:
         with open(SLOT_FILE) as stream:
-            text = stream.read().strip()
-    except OSError:
+            text = stream.read(POINTER_MAX).strip()
+    except (OSError, ValueError):  # none, or bytes that are no text
         text = ""
     if text[:1] in SLOTS and text[1:] in ("", "?"):
         return text[:1], text[1:] == "?"
@@ -71,10 +72,13 @@ def restart():
 
 
 def choose():
-    """(letter, on trial?) of the slot to run: the pointer's, or for three attempts in turn the other one."""
+    """(letter, on trial?) of the slot to run: the pointer's, or for three attempts in turn the other one.
+
+    The other one at once where only that is complete: then the pointer's file was damaged.
+    """
     letter, trial = pointer()
     other = SLOTS[1 - SLOTS.index(letter)]
-    if attempts() // ATTEMPTS_MAX % 2 and is_complete(other):
+    if is_complete(other) and (attempts() // ATTEMPTS_MAX % 2 or not is_complete(letter)):
         return other, True
     return letter, trial
 

@@ -82,7 +82,7 @@ def load(path=PATH):
     try:
         with open(path) as stream:
             return parse(stream.read(TEXT_MAX + 40))
-    except OSError:
+    except (OSError, ValueError):  # none, or bytes that are no text
         return None
 
 
@@ -93,7 +93,9 @@ def parse(content):
         cause, uptime_ms = [int(word) for word in head.split()]
     except ValueError:
         return None
-    return cause, uptime_ms, text
+    if not (0 <= cause < len(messages.RESET_NAMES) and 0 <= uptime_ms <= messages.U32[1]):
+        return None
+    return cause, uptime_ms, _ascii(text)[:TEXT_MAX]
 
 
 def ended_well(hal):

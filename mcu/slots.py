@@ -13,6 +13,8 @@ COMPLETE = "complete"  # see boot.py; its text is the digest of the files, in he
 SETTLED_CYCLES = 100
 TRIAL_CYCLES = 1000
 _LETTERS = "ab"
+_POINTER_MAX = 4
+_DIGEST_MAX = 80  # characters of a file that should hold 64
 
 
 def own_letter(path=__file__):
@@ -25,8 +27,8 @@ def is_settled(letter, pointer=POINTER):
     """True when the pointer file names this slot without a question mark."""
     try:
         with open(pointer) as stream:
-            return stream.read().strip() == letter
-    except OSError:
+            return stream.read(_POINTER_MAX).strip() == letter
+    except (OSError, ValueError):  # none, or bytes that are no text
         return False
 
 
@@ -37,7 +39,7 @@ def recorded_digest(letter=None, root="/"):
         return None
     try:
         with open(root + letter + "/" + COMPLETE) as stream:
-            return binascii.unhexlify(stream.read().strip())
+            return binascii.unhexlify(stream.read(_DIGEST_MAX).strip())
     except (OSError, ValueError):
         return None
 

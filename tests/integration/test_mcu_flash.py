@@ -20,6 +20,7 @@ import serial
 
 from vsecc_cli.main import main
 from vsecc_host.mcu_flash.coming_up import ask
+from vsecc_host.mcu_flash.console import open_console
 from vsecc_host.mcu_flash.errors import FlashError
 from vsecc_host.mcu_flash.image_set import ImageSet
 from vsecc_mcu.bench import Bench
@@ -259,7 +260,94 @@ def test_a_hang_is_reported_by_the_next_start(device: Bench) -> None:
     assert told.reset_cause == "watchdog" and "the program stood still in its" in told.crash
 
 
-@pytest.mark.parametrize("port", ["absent", "busy", "silent", "echo", "tcp"])
+def put(device: Bench, files: dict[str, bytes], program: str = "") -> None:
+    """Files of any content onto the device, past all our care; then it restarts."""
+    console = open_console(device.port, wait_s=5.0)
+    for name, content in files.items():
+        console.write_file(name, content)
+    console.run(program)
+    console.restart()
+
+
+def test_a_damaged_pointer_report_or_mark_leaves_a_device_that_boots_and_is_flashed(
+    device: Bench, image: ImageSet, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rubbish = bytes(range(256)) * 20
+    put(device, {"/slot": rubbish, "/crash": rubbish})
+    assert ask(device.link, 10.0).image_sha256 == image.digest().hex()
+    put(device, {"/slot": rubbish, "/a/complete": rubbish, "/crash": b"3 5\n" + rubbish})
+    assert ask(device.link, 10.0).image_sha256 == image.digest().hex()
+    assert main(["mcu", "info", "--port", device.port, "--json"]) == 0
+    info = json.loads(capsys.readouterr().out)
+    assert not info["slots"]["a"]["complete"] and info["slot"] == "a" and info["crash"]["uptime_s"] == 0.005
+    new = changed(image, "X = 1\n")
+    outcome = flash(Target(port=device.port), quiet, image=new)
+    assert (
+        outcome.plan.target == "b" and outcome.came_up and outcome.came_up.image_sha256 == new.digest().hex()
+    )
+
+
+def test_the_pointer_is_lost_and_only_the_other_slot_is_complete(device: Bench, image: ImageSet) -> None:
+    new = changed(image, "X = 1\n")
+    assert flash(Target(port=device.port), quiet, image=new).plan.target == "b"
+    put(device, {"/slot": b"\xff" * 100}, "os.remove('/a/complete')\nos.remove('/a/mcu/main.mpy')")
+    assert ask(device.link, 10.0).image_sha256 == new.digest().hex(), "at once, not after three attempts"
+    state = inspect(Target(port=device.port))
+    assert state.pointer == "b" and not state.on_trial and state.base() == "b"
+
+
+def test_a_failed_flash_restarts_the_device_at_once(device: Bench, image: ImageSet, tmp_path: Path) -> None:
+    (tmp_path / "source" / "mcu").mkdir(parents=True)
+    assert main(["mcu", "flash", "--port", device.port, "--source", str(tmp_path / "source")]) == 1
+    found = ask(device.link, 5.0)  # long before the watchdog of 8 s
+    assert found.image_sha256 == image.digest().hex() and found.reset_cause == "commanded"
+
+
+READ_ONLY = """
+import vfs
+_fs = [found for found, path in vfs.mount() if path == '/'][0]
+vfs.umount('/')
+vfs.mount(_fs, '/', readonly=True)
+"""
+
+
+def test_a_file_system_that_takes_nothing_is_named(device: Bench, image: ImageSet) -> None:
+    console = open_console(device.port)
+    console.run(READ_ONLY)
+    console.close()
+    with pytest.raises(FlashError, match="the device's file system is read-only"):
+        flash(Target(port=device.port), quiet, image=changed(image, "X = 1\n"))
+    assert ask(device.link, 5.0).image_sha256 == image.digest().hex()
+
+
+def test_ctrl_c_leaves_a_device_that_runs(device: Bench, image: ImageSet) -> None:
+    for number, operation in enumerate((1, 2, 6, 13, 21)):
+
+        def on_operation(count: int, operation: int = operation) -> None:
+            if count == operation:
+                raise KeyboardInterrupt
+
+        device.wait_for_port()
+        with pytest.raises(KeyboardInterrupt):
+            flash(
+                Target(port=device.port, on_operation=on_operation),
+                quiet,
+                image=changed(image, f"X = {number}\n"),
+            )
+        assert ask(device.link, 6.0).image_sha256 == image.digest().hex(), operation
+
+
+def test_reset_goes_over_the_host_line_alone(device: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    ask(device.link, 5.0)
+    boots = device.mcu.boots
+    assert main(["mcu", "reset", "--link", device.link, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"reset": True}
+    assert ask(device.link, 10.0).reset_cause == "commanded" and device.mcu.boots == boots + 1
+    assert main(["mcu", "reset"]) == 2
+    assert capsys.readouterr().err == "vsecc: name the device: --port, or --link for its line to the host\n"
+
+
+@pytest.mark.parametrize("port", ["absent", "busy", "silent", "echo", "chatter", "tcp", "file"])
 def test_ports_that_are_no_device_are_told_in_one_line(
     tmp_path: Path, port: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -267,18 +355,25 @@ def test_ports_that_are_no_device_are_told_in_one_line(
     tty.setraw(slave)
     path, words = (
         os.ttyname(slave),
-        {"absent": "no device there", "busy": "busy, another program has it open"},
+        {
+            "absent": "no device there",
+            "busy": "busy, another program has it open",
+            "tcp": "refused",
+            "file": "is no serial port",
+        },
     )
     if port == "busy":
         holder = serial.Serial(path, exclusive=True)
     elif port in ("absent", "tcp"):
         path = {"absent": str(tmp_path / "ttyACM9"), "tcp": "tcp://127.0.0.1:9"}[port]
-    elif port == "echo":
-        threading.Thread(target=echo, args=(master,), daemon=True).start()
+    elif port == "file":
+        path = str(tmp_path)
+    elif port in ("echo", "chatter"):
+        threading.Thread(target={"echo": echo, "chatter": chatter}[port], args=(master,), daemon=True).start()
     assert main(["mcu", "flash", "--port", path, "--wait", "0"]) == 1
     error = capsys.readouterr().err
     assert error.count("\n") == 1 and error.startswith("vsecc: ")
-    assert words.get(port, "refused" if port == "tcp" else "no MicroPython answers") in error
+    assert words.get(port, "no MicroPython answers") in error
     if port == "busy":
         holder.close()
     os.close(slave)
@@ -290,6 +385,13 @@ def echo(master: int) -> None:
     with contextlib.suppress(OSError):
         while data := os.read(master, 256):
             os.write(master, data)
+
+
+def chatter(master: int) -> None:
+    """A device that never stops talking."""
+    with contextlib.suppress(OSError):
+        while True:
+            os.write(master, b"$GPGGA,123519,4807.038,N,01131.000,E,1,08,0.9,545.4,M\r\n" * 8)
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_written(device: Bench, image: ImageSet) -> None:

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 
 from vsecc_cli import mcu
-from vsecc_cli.errors import CommandError
+from vsecc_cli.errors import CommandError, UsageError
 
 # command or "group command" -> (module, what --help says in the list)
 COMMANDS: dict[tuple[str, ...], tuple[str, str]] = {
@@ -79,7 +79,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if argv is None else argv
     words = [word for word in given if word not in VERBOSE]  # wherever it stands
     verbose = len(words) < len(given)
-    args = build_parser(wanted_command(words)).parse_args(words)
+    try:
+        return _run(build_parser(wanted_command(words)).parse_args(words), verbose)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(args: argparse.Namespace, verbose: bool) -> int:
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING,
         format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
@@ -87,22 +93,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     try:
         return int(args.run(args))
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:
         return 1
     except (CommandError, OSError, ValueError) as error:
-        return _failed(str(error), verbose)
+        return _failed(str(error), verbose, 2 if isinstance(error, UsageError) else 1)
     except Exception as error:
         return _failed(f"{type(error).__name__}: {error} (a mistake of ours; -v shows where)", verbose)
 
 
-def _failed(text: str, verbose: bool) -> int:
+def _failed(text: str, verbose: bool, status: int = 1) -> int:
     """One line, after the traceback where that is wanted."""
     if verbose:
         traceback.print_exc()
     print(f"vsecc: {' '.join(text.split())}", file=sys.stderr)
-    return 1
+    return status
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="put the program on a device",
         description="Compiles the program for the chip, stops what runs (relays open), writes what changed "
         "into the slot that does not run, checks it there, starts it on trial. A program that does not come "
-        "up is left by the device itself. A session under way ends without --link.",
+        "up is left by the device itself. A session under way ends without --link. "
+        "With --force also what runs already is flashed anew.",
         epilog="example: vsecc mcu flash --port /dev/ttyACM0",
     )
     add_target(parser)

@@ -7,7 +7,7 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
-from vsecc_cli.mcu_target import add_target, one_line_errors, target_of
+from vsecc_cli.mcu_target import add_target, check_named, one_line_errors, target_of
 
 if TYPE_CHECKING:
     from vsecc_host.mcu_flash.coming_up import CameUp
@@ -21,23 +21,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="what a device is and how it fares",
         description="At the console the program is stopped for it and restarted (relays open); over the "
         "line to the host (--link without --port) it goes on.",
-        epilog="example: vsecc mcu info --port /dev/ttyACM0",
+        epilog="example: vsecc mcu info --port /dev/ttyACM0, or --link serial:///dev/ttyAMA0",
     )
-    add_target(parser)
-    for action in parser._actions:
-        if action.dest == "port":
-            action.required = False
+    add_target(parser, port_required=False)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Ask and print."""
-    from vsecc_cli.errors import CommandError
     from vsecc_host.mcu_flash.coming_up import ask
     from vsecc_mcu.flash import ASK_TIMEOUT_S, inspect
 
-    if not args.port and not args.link:
-        raise CommandError("needs --port or --link")
+    check_named(args)
     with one_line_errors():
         if args.port:
             report = console_report(inspect(target_of(args)))

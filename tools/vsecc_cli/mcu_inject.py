@@ -8,7 +8,8 @@ import json
 import random
 from typing import TYPE_CHECKING, Any
 
-from vsecc_cli.errors import CommandError
+from vsecc_cli.errors import UsageError
+from vsecc_cli.examples import ExamplesFormatter
 
 if TYPE_CHECKING:
     from vsecc_uart.inject import Action, Report
@@ -32,7 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Holds a session as a host that permits nothing, sends what is asked for and tells what "
         "the MCU answered and counted. Exit 1 when a message was refused or not acknowledged.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ExamplesFormatter,
     )
     parser.add_argument("message", nargs="*", metavar="MESSAGE field=value", help="by catalogue name")
     parser.add_argument("--port", metavar="PORT", help="/dev/ttyACM0, serial://, pty:// or tcp://")
@@ -63,11 +64,11 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(f"{name:<16} {fault.text}" for name, fault in FAULTS.items()))
         return 0
     if sum(bool(what) for what in (args.message, args.hex, args.fault)) != 1:
-        raise CommandError("name one thing to send: MESSAGE field=value ..., --hex or --fault")
+        raise UsageError("name one thing to send: MESSAGE field=value ..., --hex or --fault")
     if bool(args.port) is bool(args.via):
-        raise CommandError("name one way: --port or --via")
+        raise UsageError("name one way: --port or --via")
     if args.fault and args.fault not in FAULTS:
-        raise CommandError(f"no fault {args.fault}; there are {', '.join(FAULTS)}")
+        raise UsageError(f"no fault {args.fault}; there are {', '.join(FAULTS)}")
     _check_numbers(args)
     if args.via:
         return _via(args)
@@ -80,11 +81,11 @@ def run(args: argparse.Namespace) -> int:
 
 def _check_numbers(args: argparse.Namespace) -> None:
     if not 0 <= args.ppm <= 1_000_000:
-        raise CommandError("--ppm takes 0 to 1000000")
+        raise UsageError("--ppm takes 0 to 1000000")
     if not 0 < args.bytes <= 65_536:
-        raise CommandError("--bytes takes 1 to 65536")
+        raise UsageError("--bytes takes 1 to 65536")
     if not 0 <= args.seconds <= 3600 or not 0 <= args.wait <= 60:
-        raise CommandError("--seconds takes 0 to 3600, --wait 0 to 60")
+        raise UsageError("--seconds takes 0 to 3600, --wait 0 to 60")
 
 
 async def _at_port(args: argparse.Namespace) -> Report:
@@ -116,9 +117,12 @@ def _message_action(args: argparse.Namespace) -> Action:
     from vsecc_link import messages as catalogue
     from vsecc_uart.request import message_of, payload_of, permits_relays
 
-    message: Message = message_of(args.message[0], args.message[1:])
+    try:
+        message: Message = message_of(args.message[0], args.message[1:])
+    except ValueError as error:
+        raise UsageError(str(error)) from error
     if permits_relays(message) and not args.allow_energy:
-        raise CommandError("this GRANT may close relays: --allow-energy sends it")
+        raise UsageError("this GRANT may close relays: --allow-energy sends it")
     payload = payload_of(message, raw=args.raw)
     travel = catalogue.CATALOGUE[message[0]][2]
     return lambda injector, now: injector.send_payload(payload, travel, now)
@@ -128,16 +132,14 @@ def _bytes(text: str) -> bytes:
     try:
         return bytes.fromhex(text)
     except ValueError as error:
-        raise CommandError(f"--hex {text}: {error}") from error
+        raise UsageError(f"--hex {text}: {error}") from error
 
 
 def _via(args: argparse.Namespace) -> int:
     from vsecc_uart.inject import via_proxy
 
     if args.message:
-        raise CommandError(
-            "a message needs a session of its own: --port; through a proxy go --fault and --hex"
-        )
+        raise UsageError("a message needs a session of its own: --port; through a proxy go --fault and --hex")
     request: dict[str, Any] = {"from": args.sender, "seconds": args.seconds}
     if args.hex:
         request |= {"hex": _bytes(args.hex).hex()}
@@ -148,7 +150,7 @@ def _via(args: argparse.Namespace) -> int:
     elif args.fault in _SESSIONLESS:
         request |= {"hex": _burst(args).hex()}
     else:
-        raise CommandError(f"{args.fault} needs a session of its own: --port")
+        raise UsageError(f"{args.fault} needs a session of its own: --port")
     asyncio.run(via_proxy(args.via, request))
     print(json.dumps({"ok": True}) if args.json else "done; watch the monitor for what follows")
     return 0

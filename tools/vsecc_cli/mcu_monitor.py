@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vsecc_cli.errors import CommandError
+from vsecc_cli.errors import CommandError, UsageError
+from vsecc_cli.examples import ExamplesFormatter
 
 if TYPE_CHECKING:
     from vsecc_uart.sources import Source
@@ -30,13 +31,13 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port",
         metavar="PORT",
-        help="/dev/ttyACM0, serial:///DEVICE?baud=N, pty://PATH, tcp://HOST:PORT, tap://PATH or a recording",
+        help="/dev/ttyACM0, serial:///DEVICE?baud=N, pty:///PATH, tcp://HOST:PORT, tap:///PATH, a recording",
     )
     parser.add_argument("--follow", metavar="DIR", help="the host service whose state folder this is")
     parser.add_argument(
         "--through",
         metavar="URL",
-        help="stand between: offer pty://PATH or tcp://HOST:PORT to a host and pass everything to --port",
+        help="stand between: offer pty:///PATH or tcp://HOST:PORT to a host and pass everything to --port",
     )
     parser.add_argument(
         "--control",
@@ -58,7 +59,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Shows every frame of both directions. On a port of its own it is the host: it permits "
         "no relay and commands nothing. On a terminal it fills the screen, into a pipe it writes lines.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ExamplesFormatter,
     )
     add_source(parser)
     parser.add_argument(
@@ -78,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         compile_filter(args.filter)
     except BadFilter as error:
-        raise CommandError(str(error)) from error
+        raise UsageError(str(error)) from error
     source, baud, live = open_source(args)
     # The screen is drawn on standard error, as its library does.
     terminal = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
@@ -95,7 +96,7 @@ def title_of(args: argparse.Namespace) -> str:
 
 
 def open_source(args: argparse.Namespace) -> tuple[Source, int, bool]:
-    """(source, bit rate or 0, live) of the options of `add_source`; CommandError when they name none."""
+    """(source, bit rate or 0, live) of the options of `add_source`; UsageError when they name none."""
     from vsecc_uart import endpoint
     from vsecc_uart.proxy import ProxySource
     from vsecc_uart.sources import source_of
@@ -103,7 +104,7 @@ def open_source(args: argparse.Namespace) -> tuple[Source, int, bool]:
 
     named = [text for text in (args.port, args.source, args.follow) if text]
     if len(named) != 1:
-        raise CommandError("name one line: PORT, --port or --follow DIR")
+        raise UsageError("name one line: PORT, --port or --follow DIR")
     try:
         found = endpoint.tap_of(args.follow) if args.follow else endpoint.parse(named[0])
     except ValueError as error:
@@ -111,7 +112,7 @@ def open_source(args: argparse.Namespace) -> tuple[Source, int, bool]:
     baud = found.baud if isinstance(found, endpoint.Line) else DEFAULT_BAUD
     if args.through:
         if not isinstance(found, endpoint.Line):
-            raise CommandError("--through stands between a host and a line: --port must be one")
+            raise UsageError("--through stands between a host and a line: --port must be one")
         return ProxySource(found, args.through, control=args.control), baud, True
     return (
         source_of(found, listen_only=args.listen_only),

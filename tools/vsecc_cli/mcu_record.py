@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vsecc_cli.errors import CommandError
+from vsecc_cli.errors import UsageError
 from vsecc_cli.mcu_monitor import add_source, open_source, until_told
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def run(args: argparse.Namespace) -> int:
     """Record until the time is over or Ctrl-C; then the figures."""
     source, baud, live = open_source(args)
     if args.out.resolve() == Path(args.port or args.source or "").resolve():
-        raise CommandError(f"{args.out}: is the recording to be read")
+        raise UsageError(f"{args.out}: is the recording to be read")
     return asyncio.run(_record(args, source, baud, live))
 
 
@@ -48,7 +48,7 @@ async def _record(args: argparse.Namespace, source: Source, baud: int, live: boo
     try:
         writer = RecordingWriter(args.out, size_bytes=parse_size(args.size), files=args.files)
     except ValueError as error:
-        raise CommandError(str(error)) from error
+        raise UsageError(str(error)) from error
     recorder = Recorder(writer)
     watch = Watch(recorder.record, baud=baud, live=live)
     try:

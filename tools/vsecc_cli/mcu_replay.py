@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vsecc_cli.errors import CommandError
+from vsecc_cli.errors import UsageError
+from vsecc_cli.examples import ExamplesFormatter
 
 if TYPE_CHECKING:
     from vsecc_uart.compare import Difference
@@ -32,12 +33,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "closes, unless --allow-energy is given; commands (pilot, outputs, locks, LEDs, reset) are sent as "
         "recorded.",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=ExamplesFormatter,
     )
     parser.add_argument("recording", metavar="FILE", type=Path)
     parser.add_argument("--as", dest="role", choices=["host", "mcu"], required=True, help="the side to play")
     parser.add_argument("--port", metavar="PORT", help="as host: /dev/ttyACM0, serial://, pty://, tcp://")
-    parser.add_argument("--listen", metavar="URL", help="as MCU: tcp://HOST:PORT or pty://PATH for the host")
+    parser.add_argument("--listen", metavar="URL", help="as MCU: tcp://HOST:PORT or pty:///PATH for the host")
     parser.add_argument("--speed", type=_positive, default=1.0, help="divide the recorded times by this")
     parser.add_argument("--tolerance", metavar="S", type=_positive, default=0.25, help="default 0.25 s")
     parser.add_argument(
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
     from vsecc_uart.script import script_of
 
     if (args.port is None) is (args.role == "host") or (args.listen is None) is (args.role == "mcu"):
-        raise CommandError("--as host takes --port, --as mcu takes --listen")
+        raise UsageError("--as host takes --port, --as mcu takes --listen")
     script = script_of(read_chunks(args.recording), args.role)
     line = parse_line(args.port) if args.port else None
     player = Player(

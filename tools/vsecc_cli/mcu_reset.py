@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from vsecc_cli.mcu_target import add_target, one_line_errors, target_of
+from vsecc_cli.mcu_target import add_target, check_named, one_line_errors, target_of
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -16,7 +16,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Restarts the chip, by the host line with --link, else at its console. Relays open.",
         epilog="example: vsecc mcu reset --port /dev/ttyACM0",
     )
-    add_target(parser)
+    add_target(parser, port_required=False)
     parser.set_defaults(run=run)
 
 
@@ -24,6 +24,7 @@ def run(args: argparse.Namespace) -> int:
     """Restart it."""
     from vsecc_mcu.flash import reset
 
+    check_named(args)
     with one_line_errors():
         reset(target_of(args))
     print(json.dumps({"reset": True}) if args.json else "restarted")

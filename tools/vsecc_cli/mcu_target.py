@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from vsecc_cli.errors import CommandError
+from vsecc_cli.errors import CommandError, UsageError
 
 if TYPE_CHECKING:
     from vsecc_mcu.flash import Target
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 _BAR = 30
 
 
-def add_target(parser: argparse.ArgumentParser) -> None:
+def add_target(parser: argparse.ArgumentParser, *, port_required: bool = True) -> None:
     """The options that say which device."""
     parser.add_argument(
         "--port",
         metavar="PORT",
-        required=True,
+        required=port_required,
         help="its USB console: /dev/ttyACM0, pty:///PATH, tcp://HOST:PORT",
     )
     parser.add_argument(
@@ -34,6 +34,12 @@ def add_target(parser: argparse.ArgumentParser) -> None:
         "--wait", metavar="S", type=float, default=3.0, help="wait so long for the port, default 3"
     )
     parser.add_argument("--json", action="store_true", help="the result as one JSON object")
+
+
+def check_named(args: argparse.Namespace) -> None:
+    """UsageError when neither the console nor the line to the host is named."""
+    if not args.port and not args.link:
+        raise UsageError("name the device: --port, or --link for its line to the host")
 
 
 def target_of(args: argparse.Namespace) -> Target:
@@ -53,6 +59,9 @@ def one_line_errors() -> Iterator[None]:
         yield
     except (FlashError, BuildError) as error:
         raise CommandError(str(error)) from error
+    except KeyboardInterrupt:
+        print("vsecc: interrupted; the device starts a complete program", file=sys.stderr)
+        raise
 
 
 def progress_bar(quiet: bool) -> Callable[[str, int, int], None]:

@@ -40,10 +40,13 @@ def sources(folders: Sequence[Path] | None = None) -> dict[str, Path]:
 def build(arch: str, folders: Sequence[Path] | None = None) -> ImageSet:
     """The program for one architecture of native code, as MicroPython names it; BuildError."""
     found = sources(folders)
+    for package in PACKAGES:
+        if not any(name.startswith(package + "/") for name in found):
+            raise BuildError(f"no {package}/ in {', '.join(map(str, _folders(folders)))}")
     root = {name: _root_file(source, folders) for name, source in ROOT.items()}
     version = _VERSION.search(found["mcu/image.py"].read_text("utf-8")) if "mcu/image.py" in found else None
     if version is None:
-        raise BuildError("no mcu/image.py with a VERSION there")
+        raise BuildError("mcu/image.py names no VERSION")
     with tempfile.TemporaryDirectory(prefix="vsecc-mcu-") as folder:
         out = Path(folder) / "out.mpy"
         files = {f"{name[:-3]}.mpy": compiled(path, name, arch, out) for name, path in found.items()}
@@ -58,7 +61,7 @@ def _root_file(source: str, folders: Sequence[Path] | None) -> bytes:
     for folder in _folders(folders):
         if (folder / source).is_file():
             return (folder / source).read_bytes()
-    raise BuildError(f"no {source} there")
+    raise BuildError(f"no {source} in {', '.join(map(str, _folders(folders)))}")
 
 
 def compiled(path: Path, name: str, arch: str, out: Path) -> bytes:

@@ -60,9 +60,8 @@ def flash(
         if changed and not dry_run:
             progress("stopped", 0, 0)
             Flasher(console, state, image, progress).run()
-        console.restart()
     finally:
-        console.close()
+        _restart(console)
     if dry_run or not changed:
         return Outcome(plan, image, changed, None)
     return Outcome(plan, image, True, _come_up(target, plan.target, image.digest().hex(), progress))
@@ -81,7 +80,6 @@ def rollback(target: Target, progress: Progress) -> CameUp:
         point_to(console, slot.letter)
     finally:
         _restart(console)
-    assert slot.recorded is not None
     return _come_up(target, slot.letter, slot.recorded, progress)
 
 
@@ -100,7 +98,7 @@ def stop(target: Target) -> tuple[Console, DeviceState]:
     try:
         return console, read_state(console)
     except BaseException:
-        console.close()
+        _restart(console)
         raise
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import errno
 import io
 import os
+import re
 import struct
 import time
 from collections.abc import Callable
@@ -25,6 +27,12 @@ BREAK_TIMEOUT_S = 1.0
 BREAK_READ_S = 0.1
 CONSOLE_WATCHDOG_MS = 8300  # of the 8388 the chip can
 CHUNK_BYTES = 1024
+# Nothing we ask for has a longer answer.
+ANSWER_MAX_BYTES = 1 << 16
+_FILE_ERRORS = {
+    errno.ENOSPC: "the device's flash is full",
+    errno.EROFS: "the device's file system is read-only",
+}
 
 # Runs once after the break-in. The watchdog brings a device back whose tool or cable has gone.
 _HELPERS = """
@@ -175,13 +183,40 @@ class Console(SerialTransport):  # type: ignore[misc]
         with _translated():
             return ast.literal_eval(bytes(self.exec(program)).decode().strip())
 
+    def read_until(
+        self,
+        min_num_bytes: int,
+        ending: bytes,
+        timeout: float | None = 10,
+        data_consumer: object = None,
+        timeout_overall: float | None = None,
+    ) -> bytes:
+        """As in mpremote, which waits for ever where something never stops talking."""
+        begun = heard = time.monotonic()
+        data = bytearray()
+        while not data.endswith(ending) and len(data) < ANSWER_MAX_BYTES:
+            now = time.monotonic()
+            new = self.serial.read(1) if self.is_pty or self.serial.in_waiting else b""
+            if new:
+                data += new
+                heard = now
+            elif timeout is not None and now >= heard + timeout:
+                break
+            else:
+                time.sleep(0.01)
+            if timeout_overall is not None and now >= begun + timeout_overall:
+                break
+        return bytes(data)
+
     def exec_raw_no_follow(self, command: str | bytes) -> None:
         """As in mpremote; the watchdog is fed first."""
         self.operations += 1
         if self._on_operation:
             self._on_operation(self.operations)
         text = command if isinstance(command, bytes) else command.encode()
-        super().exec_raw_no_follow(b"_wd.feed()\n" + text if self._has_helpers else text)
+        # mpremote prints what it did not expect.
+        with contextlib.redirect_stdout(io.StringIO()):
+            super().exec_raw_no_follow(b"_wd.feed()\n" + text if self._has_helpers else text)
 
     def write_file(
         self, path: str, content: bytes, progress: Callable[[int, int], None] | None = None
@@ -196,9 +231,10 @@ class Console(SerialTransport):  # type: ignore[misc]
         self.run(f"os.rename({path + '.new'!r}, {path!r})")
 
     def restart(self) -> None:
-        """Resets the chip; the console goes with it."""
+        """Resets the chip, in the middle of whatever; the console goes with it."""
         # The port may go before everything was said about it.
         with contextlib.suppress(TransportError, OSError, IndexError, ValueError, struct.error):
+            self._enter()
             self.exec_raw_no_follow(_RESTART)
         self.close()
 
@@ -218,7 +254,10 @@ class _translated:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, TransportExecError):
-            raise FlashError(_last_line(error.error_output)) from error
+            raise FlashError(_in_words(_last_line(error.error_output))) from error
+        # mpremote's form of an error of the device's file system; pyserial's are subclasses.
+        if type(error) is OSError and error.errno in _FILE_ERRORS:
+            raise FlashError(_FILE_ERRORS[error.errno]) from error
         if isinstance(error, TransportError) and "raw repl" in str(error):
             raise NoPrompt("no MicroPython answers at the console") from error
         if isinstance(error, (SyntaxError, UnicodeError)):
@@ -233,10 +272,21 @@ def _last_line(text: str) -> str:
     return lines[-1].strip() if lines else ""
 
 
+def _in_words(error: str) -> str:
+    """An exception of the device, which its prompt prints by number, by name or by both."""
+    for number, words in _FILE_ERRORS.items():
+        if re.match(rf"OSError: .*\b({number}|{errno.errorcode[number]})\b", error):
+            return words
+    return f"the device says: {error}"
+
+
 def _why_not(port: str, path: str, error: Exception) -> str:
     """Why a port cannot be opened; mpremote hides the reason."""
-    if not path.startswith("socket://") and not Path(path).exists():
-        return f"{port}: no device there"
+    if not path.startswith("socket://"):
+        if not Path(path).exists():
+            return f"{port}: no device there"
+        if not Path(path).is_char_device():
+            return f"{port}: is no serial port"
     try:
         serial.serial_for_url(path, exclusive=True, timeout=1).close()
     except (OSError, ValueError) as reason:
@@ -245,6 +295,8 @@ def _why_not(port: str, path: str, error: Exception) -> str:
             return f"{port}: busy, another program has it open"
         if "denied" in text.lower():
             return f"{port}: permission denied (is this user in the group dialout?)"
+        if "ioctl" in text:
+            return f"{port}: is no serial port"
         return f"{port}: {_last_line(text)}"
     return f"{port}: {error}"
 
@@ -272,6 +324,9 @@ def open_console(
                 raise
             deadline = max(deadline, time.monotonic() + 5.0)
             time.sleep(0.2)
+        except KeyboardInterrupt:  # the program may be stopped, and no watchdog armed yet
+            console.restart()
+            raise
         except BaseException:
             console.close()
             raise

@@ -28,8 +28,8 @@ _IDENTITY = (
 _STATE = """
 def _text(path):
  try:
-  with open(path) as f:
-   return f.read()
+  with open(path, 'rb') as f:
+   return f.read(2000)
  except OSError:
   return None
 _v = os.statvfs('/')
@@ -60,7 +60,7 @@ class Slot:
 
     letter: str
     hashes: Hashes
-    recorded: str | None
+    recorded: str
     digest: str
 
     @property
@@ -87,14 +87,16 @@ class DeviceState:
     reset_cause: int | None
 
     def base(self) -> str | None:
-        """Letter of the slot to fall back to: the settled one, or while one is on trial the other."""
-        if self.pointer is None:
-            running = self.running or SLOTS[0]
-            return running if self.slots[running].hashes else None
-        if not self.on_trial:
-            return self.pointer
-        other = other_slot(self.pointer)
-        return other if self.slots[other].complete else self.pointer
+        """Letter of the slot to fall back to, a complete one before any other; None on a new device.
+
+        Of two complete ones it is the settled one, or while that is on trial the other.
+        """
+        named = self.pointer or self.running or SLOTS[0]
+        other = other_slot(named)
+        for letter in (other, named) if self.on_trial else (named, other):
+            if self.slots[letter].complete:
+                return letter
+        return next((letter for letter in (named, other) if self.slots[letter].hashes), None)
 
     @property
     def free_bytes(self) -> int:
@@ -125,10 +127,12 @@ def read_state(console: Console) -> DeviceState:
     """Reads it all; takes a second or two on a chip, for the hashes."""
     identity = read_identity(console)
     found: Any = console.answer(_STATE)
-    text, marks, root, running, block_bytes, free_blocks, heap_free, heap_used, report, cause = found
-    pointer = (text or "").strip()
+    named, marks, root, running, block_bytes, free_blocks, heap_free, heap_used, report, cause = found
+    pointer = _text(named).strip()
     valid = pointer[:1] in SLOTS and pointer[:1] and pointer[1:] in ("", "?")
-    slots = {letter: _read_slot(console, letter, mark) for letter, mark in zip(SLOTS, marks, strict=True)}
+    slots = {
+        letter: _read_slot(console, letter, _text(mark)) for letter, mark in zip(SLOTS, marks, strict=True)
+    }
     return DeviceState(
         identity=identity,
         pointer=pointer[0] if valid else None,
@@ -137,15 +141,20 @@ def read_state(console: Console) -> DeviceState:
         slots=slots,
         root=root,
         block_bytes=block_bytes,
-        free_blocks=free_blocks,
+        free_blocks=max(0, free_blocks),  # littlefs counts shared blocks twice
         heap_free=heap_free,
         heap_used=heap_used,
-        crash=crash.parse(report) if report else None,
+        crash=crash.parse(_text(report)),
         reset_cause=cause,
     )
 
 
-def _read_slot(console: Console, letter: str, mark: str | None) -> Slot:
+def _text(content: bytes | None) -> str:
+    """A file that was damaged is no reason to stop; what is in it then names nothing."""
+    return (content or b"").decode("utf-8", "replace")
+
+
+def _read_slot(console: Console, letter: str, mark: str) -> Slot:
     hashes = console.value(f"_hashes('/{letter}')")
     hashes.pop(COMPLETE, None)
     return Slot(letter, hashes, mark, console.value(f"_total('/{letter}')"))

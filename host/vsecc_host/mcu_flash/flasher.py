@@ -6,6 +6,7 @@ when the device has checked every file; then the pointer changes by one rename, 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -155,9 +156,14 @@ def point_to(console: Console, letter: str) -> None:
     console.run("try:\n count_attempts(0)\nexcept NameError:\n pass")
 
 
-_REMOVE = "try:\n os.remove(%r)\nexcept OSError:\n pass"
-_MAKE_FOLDERS = """for _path in %r:
+_REMOVE = f"""try:
+ os.remove(%r)
+except OSError as _error:
+ if _error.errno != {errno.ENOENT}:
+  raise"""
+_MAKE_FOLDERS = f"""for _path in %r:
  try:
   os.mkdir(_path)
- except OSError:
-  pass"""
+ except OSError as _error:
+  if _error.errno != {errno.EEXIST}:
+   raise"""

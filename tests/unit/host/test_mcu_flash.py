@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import struct
 from pathlib import Path
 
 import pytest
+import serial
+from mpremote.transport import TransportError, TransportExecError
 
 from mcu import image as on_device
-from vsecc_host.mcu_flash.console import device_path
+from vsecc_host.mcu_flash.console import _translated, device_path
 from vsecc_host.mcu_flash.device import DeviceState, Identity, Slot
-from vsecc_host.mcu_flash.errors import FlashError
+from vsecc_host.mcu_flash.errors import ConnectionLost, FlashError, NoPrompt
 from vsecc_host.mcu_flash.flasher import is_running, make_plan
 from vsecc_host.mcu_flash.image_set import ImageSet, folders, plan
 
@@ -18,7 +22,7 @@ FILES = {"mcu/main.mpy": b"one", "mcu/hal/pico.mpy": b"two" * 500, "vsecc_link/l
 IMAGE = ImageSet("1.0", "armv6m", FILES, {"boot.py": b"boot"})
 
 
-def slot(letter: str, image: ImageSet | None, recorded: str | None = None) -> Slot:
+def slot(letter: str, image: ImageSet | None, recorded: str = "") -> Slot:
     digest = image.digest().hex() if image else hashlib.sha256().hexdigest()
     return Slot(letter, image.hashes() if image else {}, recorded, digest)
 
@@ -85,6 +89,12 @@ def test_the_slot_that_runs_is_never_the_target() -> None:
         (state("b", full("a"), full("b"), on_trial=True), "a", "b"),
         (state("b", slot("a", IMAGE, "half"), full("b"), on_trial=True), "b", "a"),
         (state(None, full("a"), slot("b", None), running="a"), "a", "b"),
+        # A damaged pointer or slot: what is complete stays, whatever runs or is named.
+        (state(None, slot("a", IMAGE, "half"), full("b"), running="a"), "b", "a"),
+        (state("a", slot("a", IMAGE, "half"), full("b"), running="a"), "b", "a"),
+        (state("a", slot("a", IMAGE, "half"), slot("b", IMAGE, "half"), running="a"), "a", "b"),
+        (state("a", slot("a", None), slot("b", IMAGE, "half")), "b", "a"),
+        (state("a", slot("a", None), slot("b", None)), None, "a"),
     )
     for device, base, target in cases:
         found = make_plan(device, other)
@@ -93,7 +103,7 @@ def test_the_slot_that_runs_is_never_the_target() -> None:
 
 def test_a_slot_whose_files_are_not_the_recorded_ones_is_not_complete() -> None:
     assert full("a").complete
-    assert not slot("a", IMAGE, None).complete and not slot("a", IMAGE, "00").complete
+    assert not slot("a", IMAGE).complete and not slot("a", IMAGE, "00").complete
     assert not slot("a", None, hashlib.sha256().hexdigest()).complete
 
 
@@ -101,7 +111,7 @@ def test_only_a_settled_whole_image_counts_as_running() -> None:
     empty = slot("b", None)
     assert is_running(state("a", full("a"), empty, running="a"), IMAGE)
     assert not is_running(state("a", full("a"), empty, on_trial=True), IMAGE)
-    assert not is_running(state("a", slot("a", IMAGE, None), empty), IMAGE)
+    assert not is_running(state("a", slot("a", IMAGE), empty), IMAGE)
     assert not is_running(state("a", full("a"), full("b"), running="b"), IMAGE)
     newer_boot = ImageSet("1.0", "armv6m", FILES, {"boot.py": b"another"})
     assert not is_running(state("a", full("a"), empty), newer_boot)
@@ -121,3 +131,27 @@ def test_ports_are_devices_or_urls() -> None:
     for port in ("http://x", "tcp://x", "iface://eth0"):
         with pytest.raises(FlashError, match="expected"):
             device_path(port)
+
+
+@pytest.mark.parametrize(
+    ("raised", "kind", "text"),
+    [
+        (TransportExecError(b"", "Traceback:\nOSError: 30\r\n"), FlashError, "file system is read-only"),
+        (TransportExecError(b"", "OSError: [Errno 28] ENOSPC\r\n"), FlashError, "flash is full"),
+        (OSError(errno.ENOSPC, "/a/x.new"), FlashError, "flash is full"),
+        (TransportExecError(b"", "OSError: 128"), FlashError, "the device says: OSError: 128"),
+        (TransportExecError(b"", "MemoryError: "), FlashError, "the device says: MemoryError:"),
+        (TransportError("could not enter raw repl"), NoPrompt, "no MicroPython answers"),
+        (TransportError("timeout waiting for first EOF reception"), ConnectionLost, "lost the console"),
+        (serial.SerialException(errno.ENOSPC, "gone"), ConnectionLost, "lost the console"),
+        (OSError(errno.EIO, "gone"), ConnectionLost, "lost the console"),
+        (struct.error("unpack requires 2 bytes"), ConnectionLost, "lost the console"),
+        (SyntaxError("("), ConnectionLost, "nonsense"),
+    ],
+)
+def test_what_the_transport_raises_is_told_in_our_words(
+    raised: Exception, kind: type[FlashError], text: str
+) -> None:
+    with pytest.raises(FlashError, match=text) as told, _translated():
+        raise raised
+    assert type(told.value) is kind

@@ -70,8 +70,19 @@ def test_saved_report_is_loaded_and_told_in_parts():
 
 
 def test_anything_in_the_file_is_no_crash_of_its_own():
-    for content in ("", "x", "1\n", "1 2 3\nx", "one two\nx", "\x00" * 50):
+    for content in ("", "x", "1\n", "1 2 3\nx", "one two\nx", "\x00" * 50, "6 5\nx", "-1 5\nx", "3 -1\nx",
+                    "3 4294967296\nx"):  # fmt: skip
         assert crash.parse(content) is None
+    for content in (b"\xff\xfe" * 3000, b"3 5\n" + b"\xff" * 3000, b"1" * 3000):
+        with open(PATH, "wb") as stream:
+            stream.write(content)
+        assert crash.load(PATH) is None
+        assert crash.at_start(Hal(board_with(0, 0, 0)), crash.CAUSE_FATAL, PATH) is None
+    with open(PATH, "wb") as stream:
+        stream.write(b"3 5\n" + "w\u00e9rse\x1b[2J".encode() * 400)
+    cause, uptime_ms, text = crash.load(PATH)
+    assert (cause, uptime_ms) == (3, 5) and text.startswith("w?rse?[2Jw") and len(text) <= crash.TEXT_MAX
+    forget()
     assert crash.load("/tmp/there/is/none") is None
 
 

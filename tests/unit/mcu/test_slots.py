@@ -60,9 +60,9 @@ def make(pointer, complete):
         write("/" + letter + "/complete", "x")
 
 
-def write(path, text):
-    with open(ROOT + path, "w") as stream:
-        stream.write(text)
+def write(path, content):
+    with open(ROOT + path, "wb") as stream:
+        stream.write(content if isinstance(content, bytes) else content.encode())
 
 
 def boot(pointer, complete="ab", register=MARK):
@@ -95,6 +95,21 @@ def test_pointer_names_the_slot_and_anything_else_means_the_first():
     assert boot("a")[0] == "a" and boot("b")[0] == "b" and boot("b\n")[0] == "b" and boot("b?")[0] == "b"
     for text in (None, "", "?", "c", "b!", "ab", "bb", "b??", " "):
         assert boot(text)[0] == "a"
+
+
+def test_a_damaged_pointer_never_keeps_the_device_from_its_program():
+    for content in (b"\xff\xfe\x00", b"b\x80", b"b?" * 3000, b"\x00" * 5000, bytes(range(128, 256)) * 20):
+        assert boot(content)[0] == "a"
+        assert boot(content, "b")[0] == "b", "only that one is complete"
+        assert not slots.is_settled("a", ROOT + "/slot") and not slots.is_settled("b", ROOT + "/slot")
+
+
+def test_where_only_the_other_slot_is_complete_that_one_is_tried_at_once():
+    for pointer in (None, "a", "a?"):
+        slot, machine = boot(pointer, "b")
+        assert slot == "b" and machine.armed_ms == 8000
+    assert boot("b", "a")[0] == "a"
+    assert boot("b", "")[0] == "b", "nothing to choose from: files put there by hand"
 
 
 def test_a_program_on_trial_has_a_watchdog_a_settled_one_has_none():
@@ -141,6 +156,16 @@ def test_a_proved_program_settles_its_slot_and_clears_the_starts():
             assert stream.read() == letter
         assert boot_again() == letter
         assert bench.board.watchdog_fed == 0 and bench.board.feeds == [0] * 4
+
+
+def test_a_damaged_mark_records_no_digest():
+    make("a", "")
+    for content, digest in ((b"ab" * 32, b"\xab" * 32), (b"\xff" * 64, None), (b"xyz", None)):
+        write("/a/complete", content)
+        assert slots.recorded_digest("a", ROOT + "/") == digest
+    write("/a/complete", b"ab" * 40000)
+    assert len(slots.recorded_digest("a", ROOT + "/")) == 40
+    assert slots.recorded_digest("b", ROOT + "/") is None and slots.recorded_digest("") is None
 
 
 def boot_again():
