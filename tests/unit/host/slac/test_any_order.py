@@ -54,6 +54,7 @@ class Act(Enum):
     PARAMETERS = auto()
     START = auto()
     LONG_START = auto()
+    BEGUN = auto()
     SOUND = auto()
     UNMEASURED = auto()
     MEASURED = auto()
@@ -213,10 +214,14 @@ class Line(RuleBasedStateMachine):
             self.settle()
         self.check()
 
-    def measures(self, ev: bytes, run: bytes) -> None:
-        """A whole run up to the report."""
+    def begins(self, ev: bytes, run: bytes) -> None:
+        """The window is open."""
         self.car(m.SlacParmReq(run), ev)
         self.car(m.StartAttenCharInd(ev, run), ev)
+
+    def measures(self, ev: bytes, run: bytes) -> None:
+        """A whole run up to the report."""
+        self.begins(ev, run)
         self.hears(ev, run, bytes([30] * m.GROUPS), m.SOUNDS)
 
     @rule(ev=cars, run=runs, validates=st.booleans())
@@ -390,6 +395,7 @@ ACTS: dict[Act, Callable[[Line, bytes, bytes], None]] = {
     Act.PARAMETERS: lambda line, ev, run: line.car(m.SlacParmReq(run), ev),
     Act.START: lambda line, ev, run: line.car(m.StartAttenCharInd(ev, run), ev),
     Act.LONG_START: lambda line, ev, run: line.car(m.StartAttenCharInd(ev, run, 255, 255), ev),
+    Act.BEGUN: Line.begins,
     Act.SOUND: lambda line, ev, run: line.hears(ev, run, b"\xff" * m.GROUPS),
     Act.UNMEASURED: lambda line, ev, run: line.hears(ev, run, b""),
     Act.MEASURED: Line.measures,

@@ -212,6 +212,20 @@ def test_a_choice_counts_even_if_the_response_was_lost(solo: Solo) -> None:
     assert kinds(solo.car(m.SlacMatchReq(CAR, OWN, RUN), to=OWN, after_s=0.003)) == ["SlacMatchCnf"]
 
 
+def test_a_choice_before_the_report_is_ignored_and_the_measurement_goes_on(solo: Solo) -> None:
+    choice = m.SlacMatchReq(CAR, OWN, RUN)
+    assert solo.car(choice, to=OWN) == []
+    solo.car(m.SlacParmReq(RUN))
+    assert solo.car(choice, to=OWN) == []
+    solo.car(m.StartAttenCharInd(CAR, RUN))
+    for _ in range(9):
+        solo.modem(m.AttenProfileInd(CAR, bytes([30] * 58)))
+        assert solo.car(choice, to=OWN) == []
+    solo.modem(m.AttenProfileInd(CAR, bytes([30] * 58)))
+    assert kinds(solo.said()) == ["AttenCharInd"]
+    assert kinds(solo.car(choice, to=OWN)) == ["SlacMatchCnf"]
+
+
 def test_nobody_else_is_answered_once_a_car_chose(solo: Solo) -> None:
     solo.sound()
     solo.match()

@@ -150,6 +150,16 @@ def test_the_network_is_believed_rather_than_a_refusal(fresh: Solo) -> None:
     assert fresh.machine.modem.ready
 
 
+def test_a_key_that_changed_before_the_answer_is_sent_after_it(fresh: Solo) -> None:
+    (first,) = keys(fresh)
+    fresh.machine.modem.renew(fresh.now)
+    assert keys(fresh) == []
+    fresh.modem(m.SetKeyCnf(1))
+    (second,) = keys(fresh)
+    assert second.new_key == fresh.machine.modem.key.nmk != first.new_key
+    assert fresh.machine.modem.phase is Phase.ASKED
+
+
 def test_no_second_request_before_the_first_timed_out(fresh: Solo) -> None:
     assert len(keys(fresh)) == 1
     fresh.wait(0.999)

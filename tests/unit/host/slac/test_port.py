@@ -437,11 +437,25 @@ def test_fast_replugging_asks_the_modem_for_one_key_at_a_time_and_hands_out_the_
 
 
 @pytest.mark.parametrize("state", [CpState.E, CpState.F])
-def test_a_pilot_fault_ends_matching(state: CpState) -> None:
+def test_a_pilot_fault_ends_matching_until_it_is_wanted_again(state: CpState) -> None:
     solo = linked()
     solo.machine.cp_changed(state, 0, solo.now)
     assert solo.machine.state is PortState.IDLE
     assert [event.link for event in solo.told(DlinkReady)] == [True, False]
+    solo.machine.cp_changed(CpState.B, 0, solo.now)
+    follow(solo, 1.0)
+    assert solo.machine.state is PortState.IDLE
+    solo.machine.start(solo.now)
+    assert solo.machine.state is PortState.LISTENING
+
+
+def test_an_outlet_whose_pilot_cannot_be_read_answers_no_request() -> None:
+    solo = Solo()
+    solo.plug()
+    solo.machine.cp_changed(CpState.UNKNOWN, 50, solo.now)
+    assert solo.car(m.SlacParmReq(RUN)) == []
+    solo.machine.cp_changed(CpState.B, 50, solo.now)
+    assert len(solo.car(m.SlacParmReq(RUN))) == 1
 
 
 def test_a_lost_interface_is_a_lost_link_and_comes_back_with_a_new_key() -> None:
