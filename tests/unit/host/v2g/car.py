@@ -62,15 +62,16 @@ class Car:
         protocols: Collection[str] | None = None,
         memory: SessionMemory | None = None,
         config: V2gConfig | None = None,
+        now: float = NOW,
     ) -> None:
-        self.now = NOW
+        self.now = now
         self.view = seen or view()
         self.events: list[StationEvent] = []
         self.frames: list[tuple[str, bytes]] = []
         self.link = V2gConnection(
             evse_id=1,
             view=self.view,
-            now=NOW,
+            now=now,
             protocols=self.protocols if protocols is None else protocols,
             memory=memory,
             config=config,

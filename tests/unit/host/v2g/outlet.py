@@ -54,6 +54,7 @@ class Outlet:
         self._original_keep = self.rig._keep
         self.rig._keep = self._keep  # type: ignore[method-assign]
         self._obeyed = 0
+        self._pilot = PilotMode.STEADY_POSITIVE
         self.accepted = False
         self.started = False
         self.car: Car | None = None
@@ -143,6 +144,19 @@ class Outlet:
             self.memory.forget()
 
     def _obey(self, command: c.Command) -> None:
+        if isinstance(command, c.RequestAuthorization) and self.authorizes is not None:
+            self.rig.evse(e.AuthorizationDecided, accepted=self.authorizes, who="test")
+        elif isinstance(command, c.SetPilot):
+            self._pilot = command.mode
+        elif isinstance(command, c.AcceptV2g):
+            self.accepted = command.accepted
+            if not command.accepted and self.car is not None:
+                self.car.link.close_requested(command.cause, self.now)
+        else:
+            self._power(command)
+
+    def _power(self, command: c.Command) -> None:
+        """Relay, contactors and output follow at once."""
         rig = self.rig
         if isinstance(command, c.SetGrant):
             closes = command.allowed and rig.view.cp_state.energy
@@ -157,12 +171,6 @@ class Outlet:
             rig.measure(voltage_v=0.0, current_a=0.0, isolation=Isolation.INVALID)
         elif isinstance(command, c.PowerCableCheck):
             rig.evse(e.CableCheckDone, isolation=Isolation.VALID)
-        elif isinstance(command, c.RequestAuthorization) and self.authorizes is not None:
-            rig.evse(e.AuthorizationDecided, accepted=self.authorizes, who="test")
-        elif isinstance(command, c.AcceptV2g):
-            self.accepted = command.accepted
-            if not command.accepted and self.car is not None:
-                self.car.link.close_requested(command.cause, self.now)
 
     # --- the judge -------------------------------------------------------------------------------------
 
@@ -183,9 +191,7 @@ class Outlet:
         """A connection, unless the station takes none or one is open."""
         if self.car is None and self.accepted:
             self.failed = False
-            self.car = self._language(self.rig.view, memory=self.memory)
-            self.car.now = self.now
-            self.car.link._quiet_since = self.now  # it was made now
+            self.car = self._language(self.rig.view, memory=self.memory, now=self.now)
             self.car.shake_hands()
         return self.car is not None
 
@@ -195,8 +201,7 @@ class Outlet:
         assert car is not None
         car.now = self.now
         car.link.update(self.rig.view, self.now)
-        session = getattr(car.link._dialogue, "session", None)
-        car.link.receive(car.pack(body, *(() if session is None else (session.id,))), self.now)
+        car.link.receive(car.pack(body), self.now)
         answers = self._settle()
         if not answers and self.car is not None:
             answers = self.wait(LONGEST_ANSWER_S)
@@ -241,7 +246,7 @@ class Outlet:
         view = self.rig.view
         assert (view.phase, view.relay_closed) == (Phase.IDLE, False), (view.phase, view.cause)
         assert not self.rig.power.contactors_closed and not self._referee.granted
-        assert self.rig.machine._state.pilot is PilotMode.STEADY_POSITIVE and not self.accepted
+        assert self._pilot is PilotMode.STEADY_POSITIVE and not self.accepted
         self.authorizes = True
         self.rig.evse(e.LimitChanged, owner="csms")
         self.pilot(CpState.B)
