@@ -35,6 +35,17 @@ def test_s9_every_fault_in_every_phase(fault):
         assert cell.outcome == expected, where
         assert_safe(fault, cell, where)
     assert cells["the next car"].outcome == "charged"
+    worst_a = max(cell.opening_a for cell in cells.values())
+    assert (worst_a >= OPENING_A) is (fault in DATA["under_load"]), "a reason that holds no more, or none"
+
+
+@pytest.mark.parametrize("car", ["default", "model-x-plaid"])
+@pytest.mark.parametrize("fault", ["over-temperature", "reply-dropped", "status-stopped", "silent"])
+def test_s9_a_quick_car_is_asked_to_stop_before_it_hears_of_the_emergency(fault, car):
+    """Told of an emergency a car leaves state C with its next request, whatever still flows."""
+    cells = virtual_time.run(run_fault(fault, ("charging",), car=car))
+    assert cells["charging"].outcome == DATA["outcomes"][fault][PHASES.index("charging")]
+    assert_safe(fault, cells["charging"], f"{fault}, {car}")
 
 
 def assert_safe(fault: str, cell: Cell, where: str) -> None:

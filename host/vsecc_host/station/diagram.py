@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
-from vsecc_host.station.faults import CAUSE_TEXT, is_good_end, needs_replug, ramp_s
+from vsecc_host.station.faults import CAUSE_TEXT, asks_car_first, is_good_end, needs_replug, ramp_s
 from vsecc_host.station.table import PHASES, TABLE, Input, Step
 from vsecc_host.station.values import Cause, Phase
 
@@ -58,12 +58,16 @@ def _cell(phase: Phase, step: Step) -> str:
 
 def causes() -> str:
     """What each cause means for people, for the output and for the next attempt."""
-    lines = ["| Cause | For people | Contactors wait | Error | Unplug first |", "|---|---|---|---|---|"]
+    lines = [
+        "| Cause | For people | Contactors wait | Car asked first | Error | Unplug first |",
+        "|---|---|---|---|---|---|",
+    ]
     for cause, text in CAUSE_TEXT.items():
         wait = f"{ramp_s(cause):g} s" if ramp_s(cause) else "no"
+        asked = "yes" if asks_car_first(cause) else ""
         error = "" if is_good_end(cause) else "yes"
         replug = "yes" if needs_replug(cause) else ""
-        lines.append(f"| `{cause.value}` | {text} | {wait} | {error} | {replug} |")
+        lines.append(f"| `{cause.value}` | {text} | {wait} | {asked} | {error} | {replug} |")
     return "\n".join(lines)
 
 

@@ -54,6 +54,10 @@ _AT_ONCE = frozenset(
     }
 )
 
+# The output obeys, or may: the car is asked to stop while the current falls. Told of an emergency it leaves
+# state C within one exchange, and the relay breaks whatever still flows.
+_CAR_ASKED_FIRST = frozenset({Cause.OVER_TEMPERATURE, Cause.POWER_REFUSED, Cause.POWER_STALE})
+
 # Something a person has to look at, or a deliberate act: the cable must come out before the next attempt.
 _REPLUG = frozenset(
     {
@@ -103,6 +107,11 @@ def sentence(cause: Cause) -> str:
 def ramp_s(cause: Cause) -> float:
     """Seconds the contactors may wait for the current to fall (S9); 0 when the cause does not allow it."""
     return 0.0 if cause in _AT_ONCE else RAMP_S
+
+
+def asks_car_first(cause: Cause) -> bool:
+    """True when the car is asked to stop while the current falls, and told of the emergency afterwards."""
+    return cause in _CAR_ASKED_FIRST
 
 
 def needs_replug(cause: Cause) -> bool:

@@ -59,6 +59,7 @@ class EvSession:
     current_a: float = 0.0
     aimed: tuple[float, float, v.PowerPhase] | None = None
     renegotiate: bool = False  # somebody wants new parameters
+    emergency_due: bool = False  # the car is asked to stop; told of the emergency when the output opens
 
 
 @dataclass(slots=True)
@@ -220,7 +221,7 @@ class EvseState:
             power=self.power,
             cable_check=self.cable_check,
             stop=self.stop,
-            stop_delay_s=self.config.stop_delay_s,
+            stop_delay_s=0.0 if self.session.emergency_due else self.config.stop_delay_s,
             cause=self.cause,
             port_faults=self.port_faults,
             cause_detail=self.cause_detail,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from vsecc_host.station import commands as c
 from vsecc_host.station import events as e
 from vsecc_host.station.energy import aim
-from vsecc_host.station.faults import explains, needs_replug, ramp_s
+from vsecc_host.station.faults import asks_car_first, explains, needs_replug, ramp_s
 from vsecc_host.station.state import LOW_CURRENT_A, STUCK_S, EvseState
 from vsecc_host.station.table import Input, Step
-from vsecc_host.station.values import Authorization, CableCheck, Cause, PilotMode, PowerPhase, Stop
+from vsecc_host.station.values import Authorization, CableCheck, Cause, Phase, PilotMode, PowerPhase, Stop
 
 ERROR_PILOT_OFF_S = 2.0  # X1 within 2.5 s after an error shutdown, IEC 61851-23:2023 CC.3.4.2
 V2G_END_WAIT_S = 6.0  # V2G answers FAILED and gives the car 5 s to close
@@ -22,21 +22,23 @@ def trip(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> 
     follows = s.stop is Stop.NORMAL and cause is Cause.CP_LEFT_C  # how a car that was asked may stop
     if s.cause is Cause.NONE or (s.stop is Stop.NORMAL and not follows):
         s.set_cause(cause)
-    _shut_down(s, now, ramp_s(cause))
+    _shut_down(s, now, cause)
 
 
 def stop_hard(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
     """The car did not follow a polite request to stop."""
-    _shut_down(s, now, ramp_s(s.cause))
+    _shut_down(s, now, s.cause)
 
 
-def _shut_down(s: EvseState, now: float, wait_s: float) -> None:
+def _shut_down(s: EvseState, now: float, cause: Cause) -> None:
     s.stop = Stop.EMERGENCY
     if s.cable_check is CableCheck.ONGOING:
         s.cable_check = CableCheck.FAILED
     s.deadlines[Input.T_PILOT] = now + ERROR_PILOT_OFF_S
     s.deadlines[Input.T_END] = now + V2G_END_WAIT_S
-    _ramp_down(s, now, wait_s)
+    _ramp_down(s, now, ramp_s(cause))
+    if s.phase is Phase.CHARGING and Input.T_RAMP in s.deadlines and asks_car_first(cause):
+        s.stop, s.session.emergency_due = Stop.NORMAL, True
 
 
 def ramp(s: EvseState, step: Step, event: e.StationEvent | None, now: float) -> None:
@@ -88,6 +90,8 @@ def open_output(s: EvseState, now: float) -> None:
         s.deadlines.pop(Input.T_RAMP, None)
         s.deadlines[Input.T_STUCK] = now + STUCK_S
         s.out.append(c.PowerContactors(evse_id=s.evse_id, closed=False))
+    if s.session.emergency_due:
+        s.stop = Stop.EMERGENCY
     s.set_grant(False)
 
 

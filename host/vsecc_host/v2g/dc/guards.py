@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vsecc_host.station.values import CableCheck, Cause, EvseView, Isolation, Stop
+from vsecc_host.station.values import CableCheck, Cause, EvseView, Isolation, Phase, Stop
 from vsecc_host.v2g.dc import times
 from vsecc_host.v2g.dc.kinds import Kind
 from vsecc_host.v2g.dc.session import DcSession, Refusal, Situation
@@ -67,7 +67,7 @@ def _stop(kind: Kind, session: DcSession, at: Situation) -> Refusal | None:
 
 def _power(kind: Kind, view: EvseView, now: float) -> Refusal | None:
     emergency = StatusCode.EVSE_EmergencyShutdown
-    if is_stale(view, now):
+    if is_stale(view, now) and not (kind is Kind.CURRENT_DEMAND and _current_falls(view)):
         age = f"power measurement {now - view.power.at:.1f} s old"
         return Refusal(Code.FAILED, Cause.POWER_STALE, age, emergency)
     if kind is Kind.WELDING_DETECTION:
@@ -84,6 +84,11 @@ def _power(kind: Kind, view: EvseView, now: float) -> Refusal | None:
         reason = f"pilot in state {view.cp_state.name} during {kind}"
         return Refusal(Code.FAILED, Cause.CP_LEFT_C, reason, emergency)
     return None
+
+
+def _current_falls(view: EvseView) -> bool:
+    """The station has taken the current away and asks the car to stop; it bounds that itself (S9)."""
+    return view.phase is Phase.STOPPING and view.stop is Stop.NORMAL
 
 
 def _too_late(session: DcSession, at: Situation) -> Refusal | None:

@@ -128,7 +128,7 @@ def _strike(case: Case, phase: Phase) -> tuple[Rig, float]:
     start = rig.now
     case.happen(rig)
     for _ in range(int(case.notice_s / 0.1) + 1):
-        if rig.view.stop is Stop.EMERGENCY:
+        if rig.view.stop is not Stop.NONE:
             break
         rig.wait(0.1, status=not case.silent)
     assert rig.now - start <= case.notice_s + 0.21
@@ -138,7 +138,39 @@ def _strike(case: Case, phase: Phase) -> tuple[Rig, float]:
 @pytest.mark.parametrize(("case", "phase"), MATRIX)
 def test_s9_the_session_stops_and_says_why(case, phase):
     rig, _ = _strike(case, phase)
-    assert (rig.phase, rig.view.stop, rig.view.cause) == (Phase.STOPPING, Stop.EMERGENCY, case.cause)
+    asked_first = phase is CHARGE and case.cause in CAR_ASKED_FIRST
+    stop = Stop.NORMAL if asked_first else Stop.EMERGENCY
+    assert (rig.phase, rig.view.stop, rig.view.cause) == (Phase.STOPPING, stop, case.cause)
+
+
+CAR_ASKED_FIRST = {Cause.OVER_TEMPERATURE, Cause.POWER_REFUSED, Cause.POWER_STALE}
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.cause in CAR_ASKED_FIRST], ids=str)
+def test_s9_the_car_is_asked_to_stop_while_the_current_falls_then_told_of_the_emergency(case):
+    rig, struck_at = _strike(case, CHARGE)
+    assert (rig.view.stop, rig.view.stop_delay_s) == (Stop.NORMAL, 0.0)
+    assert not only(rig.log, c.PowerContactors)
+    rig.wait(1.05, status=not case.silent)
+    assert (rig.view.stop, rig.view.cause) == (Stop.EMERGENCY, case.cause)
+    opened_at = next(at for at, x in rig.timed if isinstance(x, c.PowerContactors))
+    assert opened_at - struck_at <= 1.0 + 1e-9
+
+
+def test_s9_without_current_there_is_nothing_to_wait_for():
+    rig = Rig().to(Phase.CHARGING)
+    rig.measure(current_a=0.0, temperature_c=101.0)
+    assert (rig.view.stop, rig.view.cause) == (Stop.EMERGENCY, Cause.OVER_TEMPERATURE)
+    assert c.PowerContactors(evse_id=1, closed=False) in rig.log
+
+
+def test_s9_an_emergency_ends_the_wait_of_a_car_that_was_asked_first():
+    rig = Rig().to(Phase.CHARGING)
+    rig.measure(temperature_c=101.0)
+    assert rig.view.stop is Stop.NORMAL
+    rig.evse(e.StopRequested, who="x", emergency=True)
+    assert (rig.view.stop, rig.view.cause) == (Stop.EMERGENCY, Cause.OVER_TEMPERATURE)
+    assert c.PowerContactors(evse_id=1, closed=False) in rig.log
 
 
 @pytest.mark.parametrize(("case", "phase"), MATRIX)

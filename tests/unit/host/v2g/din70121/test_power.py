@@ -25,7 +25,7 @@ from vsecc_host.station.events import (
     ChargeTargetRequested,
     PreChargeRequested,
 )
-from vsecc_host.station.values import CableCheck, Cause, CpState, Isolation, Stop
+from vsecc_host.station.values import CableCheck, Cause, CpState, Isolation, Phase, Stop
 from vsecc_host.v2g.dc.dialogue import DcDialogue
 from vsecc_host.v2g.dc.kinds import Kind as K
 from vsecc_host.v2g.dc.kinds import State as S
@@ -301,6 +301,25 @@ def test_a_stale_measurement_ends_the_loop() -> None:
     step = ask(dialogue, current_demand(), view(), NOW + 1.01)
     assert failed(step) == (Code.FAILED, Status.EVSE_EmergencyShutdown, Cause.POWER_STALE)
     assert step.events == ()
+
+
+@pytest.mark.clause("S9")
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"stop": Stop.NORMAL, "phase": Phase.STOPPING}, Code.OK),
+        ({"stop": Stop.NORMAL}, Code.FAILED),  # a stop by people: the measurement is needed as ever
+        ({"stop": Stop.EMERGENCY, "phase": Phase.STOPPING}, Code.FAILED),
+    ],
+)
+def test_while_the_station_takes_the_current_away_a_stale_measurement_is_told(
+    changes: dict[str, Any], code: Code
+) -> None:
+    dialogue = dialogue_in(S.CURRENT_DEMAND)
+    step = ask(dialogue, current_demand(), view(cause=Cause.POWER_STALE, **changes), NOW + 1.5)
+    assert body_of(step).response_code == code
+    if code == Code.OK:
+        assert body_of(step).dc_evse_status.evse_status_code == Status.EVSE_Shutdown
 
 
 @pytest.mark.clause("S9")
