@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vsecc_host.station.events import ChargeTargetRequested, EvseEvent, LimitChanged, StationEvent
-from vsecc_host.station.values import EvseView, Phase
+from vsecc_host.station.values import STATION_TOTAL, EvseView, Phase
 
-OWNER = "station_total"
 CONTENT = 0.9  # a car that asks for less than this part of its share wants no more
 HEADROOM = 1.1  # what a content car gets above its request, so that it may grow
 HEADROOM_W = 5_000.0
@@ -40,7 +39,7 @@ class PowerSharing:
         gives_first = sorted(changed, key=lambda evse: changed[evse] - self._told_w.get(evse, 0.0))
         self._told_w.update(changed)
         return [
-            LimitChanged(at=event.at, evse_id=evse, owner=OWNER, max_power_w=changed[evse])
+            LimitChanged(at=event.at, evse_id=evse, owner=STATION_TOTAL, max_power_w=changed[evse])
             for evse in gives_first
         ]
 

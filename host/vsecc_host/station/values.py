@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, IntEnum, StrEnum
 
+STATION_TOTAL = "station_total"  # owner of the limit that is an outlet's share of the whole station's power
+
 
 class CpState(IntEnum):
     """Control Pilot state confirmed by the MCU, IEC 61851-1 Annex A; values as in vsecc_link.messages."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
-from vsecc_host.station.sharing import OWNER
-from vsecc_host.station.values import CableCheck, EvseView, Isolation, Stop
+from vsecc_host.station.values import STATION_TOTAL, CableCheck, EvseView, Isolation, Stop
 from vsecc_host.v2g.dc import times
 from vsecc_host.v2g.dc.kinds import State
 from vsecc_host.v2g.dc.session import DcSession, Situation
 from vsecc_host.v2g.dc.values import Level, Notification, Status, StatusCode
 
 _MAX_DELAY_S = 65_535  # what fits in -2; nobody waits longer
-_FOLLOW_THE_CAR = frozenset({"ev", OWNER})  # bounds that follow its own wishes are nothing to negotiate
+# Bounds that follow its own wishes are nothing to negotiate.
+_FOLLOW_THE_CAR = frozenset({"ev", STATION_TOTAL})
 _NEAR = 0.9  # a car that asks for less than this part of a bound is not held back by it
 
 _LEVELS = {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from unit.host.station.rig import Rig
 
 from vsecc_host.station.events import ChargeTargetRequested, StationEvent
-from vsecc_host.station.sharing import HEADROOM_W, OWNER, PowerSharing
+from vsecc_host.station.sharing import HEADROOM_W, PowerSharing
 from vsecc_host.station.values import EvseView, Phase
 
 IDLE_VIEW = Rig().machine.view
@@ -41,7 +41,7 @@ class Shared:
     def hear(self, event: StationEvent) -> None:
         views = [view(evse, phase, self.relays[evse]) for evse, phase in self.phases.items()]
         for limit in self.sharing.hear(event, views):
-            assert limit.owner == OWNER and limit.max_power_w is not None
+            assert limit.owner == "station_total" and limit.max_power_w is not None
             self.told[limit.evse_id] = limit.max_power_w
 
 
