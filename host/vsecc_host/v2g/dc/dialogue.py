@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import inf
 from typing import Any, NamedTuple
 
 from vsecc_host.station.events import ChargeTargetRequested, StationEvent
@@ -140,7 +141,10 @@ class DcDialogue:
         if reply.pauses:
             self._memory.keep(PausedSession(self.session.id, self.session.evcc_id))
         renegotiate = self._protocol.pauses and self._wants_renegotiation(at)
-        status = status_of(at.view, reply.status, reply.isolation, renegotiate)
+        stopping_s = 0.0 if self.session.stop_since is None else at.now - self.session.stop_since
+        status = status_of(
+            at.view, reply.status, reply.isolation, stopping_s=stopping_s, renegotiate=renegotiate
+        )
         answer = self._build(asked.kind, telling(reply, status, at.view, self._manners, asked.body))
         return Step(answer, reply.events, None, reply.ending)
 
@@ -153,7 +157,7 @@ class DcDialogue:
     def _refuse(self, kind: Kind, refusal: Refusal, view: EvseView, body: object) -> Step:
         self._asked = None
         self.session = replace(self.session, state=State.END)
-        status = status_of(view, refusal.status, None)
+        status = status_of(view, refusal.status, None, stopping_s=inf)  # nothing is left to react to
         answer = self._build(kind, Telling(refusal.code, view, self.session, status, self._manners, body))
         return Step(answer, ending=Ending(refusal.cause, detail=f"{refusal.code}: {refusal.detail}"))
 

@@ -32,15 +32,22 @@ def isolation_level(view: EvseView) -> Level:
     return _LEVELS[isolation]
 
 
-def status_of(view: EvseView, code: StatusCode, isolation: Level | None, renegotiate: bool = False) -> Status:
-    """A wish of the station to stop overrides `code` and everything else it might wish."""
+def status_of(
+    view: EvseView,
+    code: StatusCode,
+    isolation: Level | None,
+    *,
+    stopping_s: float = 0.0,
+    renegotiate: bool = False,
+) -> Status:
+    """A wish of the station to stop, told `stopping_s` ago first, overrides `code` and every other wish."""
     delay_s = 0
     notification = Notification.RENEGOTIATION if renegotiate else Notification.NONE
     if view.stop is not Stop.NONE:
         notification = Notification.STOP_CHARGING
         if view.stop is Stop.NORMAL:
             code = StatusCode.EVSE_Shutdown
-            delay_s = ceil(min(_MAX_DELAY_S, max(0.0, view.stop_delay_s)))
+            delay_s = ceil(min(_MAX_DELAY_S, max(0.0, view.stop_delay_s - stopping_s)))
         else:
             code = StatusCode.EVSE_EmergencyShutdown
     return Status(code, delay_s, notification, isolation_level(view) if isolation is None else isolation)

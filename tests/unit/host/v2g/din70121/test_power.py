@@ -363,6 +363,7 @@ def test_a_car_that_ignores_the_stop_wish_is_cut_off() -> None:
     assert body_of(step).response_code == Code.OK
     step = ask(dialogue, current_demand(), fresh(NOW + 13.1, **wish), NOW + 13.1)
     assert failed(step) == (Code.FAILED, Status.EVSE_Shutdown, Cause.STOP_REQUESTED)
+    assert body_of(step).dc_evse_status.notification_max_delay == 0
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,18 @@ def test_a_stop_wish_is_notified_and_the_code_stays_ok() -> None:
     )
 
 
+def test_the_delay_of_a_stop_runs_down_from_the_first_word_of_it() -> None:
+    dialogue = dialogue_in(S.CURRENT_DEMAND)
+    told_s = []
+    for later_s in (0.0, 0.1, 4.0, 9.1, 9.2, 11.0):
+        now = NOW + later_s
+        seen = view(at=now, stop=Stop.NORMAL, stop_delay_s=9.2)
+        body = body_of(ask(dialogue, current_demand(), seen, now))
+        assert body.response_code == Code.OK
+        told_s.append(body.dc_evse_status.notification_max_delay)
+    assert told_s == [10, 10, 6, 1, 0, 0]
+
+
 @pytest.mark.parametrize(
     ("share", "power_w", "owner", "asked_a", "asks"),
     [
