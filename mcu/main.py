@@ -60,34 +60,44 @@ def run(hal):
     except (SystemExit, KeyboardInterrupt):  # the simulated reset, and a person at the console
         make_safe(hal)
         gc.enable()  # the console works with what the program left of the heap
-        crash.ended_well(hal)
-        hal.release()
+        _attempt(crash.ended_well, hal)
+        _attempt(hal.release)
         raise
     except BaseException as error:
         make_safe(hal)
-        hal.release()  # writing to the flash and a slow console take longer than a cycle
-        record(hal, control, error)
-        print(crash.traceback_text(error), file=sys.stderr)
+        _attempt(hal.release)  # writing to the flash and a slow console take longer than a cycle
+        _attempt(record, hal, control, error)  # nothing keeps the chip from its reset
+        _attempt(tell, error)
         hal.reset(CAUSE_FATAL)
 
 
 def record(hal, control, error):
-    """The crash report; nothing in it may keep the chip from its reset."""
-    try:
-        uptime_ms = control.rounds * crash.ROUND_MS if control else 0
-        frames = control.link.frames if control else None
-        crash.save(hal, CAUSE_FATAL, uptime_ms, crash.describe(error, frames))
-    except Exception:  # out of memory, above all
-        pass
+    """The crash report."""
+    uptime_ms = control.rounds * crash.ROUND_MS if control else 0
+    frames = control.link.frames if control else None
+    crash.save(hal, CAUSE_FATAL, uptime_ms, crash.describe(error, frames))
+
+
+def tell(error):
+    """At the console, for a person who looks."""
+    print(crash.traceback_text(error), file=sys.stderr)
 
 
 def make_safe(hal):
-    """Relays open, pilots steady -12 V, lock motors off (rule S4)."""
+    """Relays open, pilots steady -12 V, lock motors off (rule S4), whichever of them fails."""
     for relay in (1, 2, 3):
-        hal.relay_drop(relay)
+        _attempt(hal.relay_drop, relay)
     for port in (1, 2):
-        hal.pilot_drive(port, 0)
-        hal.lock_drive(port, 0)
+        _attempt(hal.pilot_drive, port, 0)
+    for port in (1, 2):
+        _attempt(hal.lock_drive, port, 0)
+
+
+def _attempt(call, *values):
+    try:
+        call(*values)
+    except BaseException:  # a driver that fails, a second Ctrl-C: what brought us here is told already
+        pass
 
 
 def main():

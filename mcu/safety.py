@@ -16,6 +16,7 @@ from vsecc_link.messages import (
     FAULT_PP,
     FAULT_RELAY_NO_CLOSE,
     FAULT_RELAY_WELDED,
+    FAULT_SELF_TEST,
     OPEN_BOOT,
     OPEN_CC1,
     OPEN_CP,
@@ -286,6 +287,9 @@ class Safety:
         """Renew each keep-alive, every 4 ms of its 19; a change was passed on at once by `decide`."""
         for relay in self.relays:
             relay.drive()
+        # No samples of either pilot is the converter, not a port.
+        silent = self.guards[0].monitor.faults & self.guards[1].monitor.faults & 1 << FAULT_SELF_TEST
+        self.device_faults.set(DEVICE_SAMPLING, silent != 0, now)
         self.spare.supervise(now)
         if self.spare.reason != OPEN_NO_GRANT:
             self.spare.decide(OPEN_NO_GRANT, now)

@@ -321,9 +321,9 @@ class Hal:
     def relay_feed(self, relay):
         """Keep the pump of this relay running for 19.0 ms from now."""
         machine = self._pumps[relay - 1]
+        self._fed[relay - 1] = True  # first: an exception in between must not hide it from `relay_drop`
         if machine.tx_fifo() < _PUMP_FIFO:
             machine.put(_FEED_PULSES)
-        self._fed[relay - 1] = True
 
     def relay_drop(self, relay):
         """Park the pump within two pulses; a full FIFO would block, then the machine is stopped instead."""
@@ -479,11 +479,13 @@ class Hal:
 
     def reset(self, cause):
         """Record the cause, park relays and pilots, restart the chip."""
-        for relay in (1, 2, 3):
-            self.relay_drop(relay)
-        for port in (1, 2):
-            self.pilot_drive(port, 0)
-            self.lock_drive(port, 0)
         mem32[self._board.CHIP["scratch"]] = _SCRATCH_MAGIC | cause
-        machine_reset()
+        try:
+            for relay in (1, 2, 3):
+                self.relay_drop(relay)
+            for port in (1, 2):
+                self.pilot_drive(port, 0)
+                self.lock_drive(port, 0)
+        finally:
+            machine_reset()
         sys.exit(1)

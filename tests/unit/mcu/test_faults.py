@@ -138,3 +138,33 @@ def test_a_mismatch_does_not_age_into_the_past():
         bench.control._deadline = bench.hal.ticks_us()
         bench.cycles(2)
         assert bench.safety.relays[0].supervise(bench.hal.ticks_us()) == 1 << m.FAULT_RELAY_WELDED
+
+
+def test_s1_no_samples_of_either_pilot_is_a_fault_of_the_device():
+    bench = Bench()
+    bench.charge(1)
+    disturb(bench, "sampling", 2)
+    keep_granted(bench, 100)
+    assert not bench.safety.device_faults.mask and closed(bench)  # one port alone: its own affair
+    disturb(bench, "sampling", 1)
+    keep_granted(bench, 100)
+    assert bench.safety.device_faults.mask == 1 << m.DEVICE_SAMPLING
+    assert bench.safety.relays[0].reason == m.OPEN_DEVICE and not closed(bench)
+    bench.plug(1, "B")
+    keep_granted(bench, 100)
+    assert not bench.safety.device_faults.mask
+
+
+def test_a_contact_that_closes_as_the_relay_is_told_to_open_has_its_whole_time():
+    bench = Bench()
+    relay = bench.safety.relays[0]
+    bench.board.contact[1] = False
+    relay.decide(m.OPEN_NOT, 0)
+    for now in range(0, CONTACT_TIME_US, 1000):
+        assert not relay.supervise(now)
+    # 99 ms late it closes, in the very cycle that opens it again.
+    bench.board.contact[1] = True
+    relay.decide(m.OPEN_CP, CONTACT_TIME_US)
+    for now in range(CONTACT_TIME_US, 2 * CONTACT_TIME_US, 1000):
+        assert not relay.supervise(now)
+    assert relay.supervise(2 * CONTACT_TIME_US) == 1 << m.FAULT_RELAY_WELDED

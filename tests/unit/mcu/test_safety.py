@@ -179,6 +179,18 @@ def test_s1_pp_lost_under_power_is_a_latched_fault():
     assert not closed(bench) and reason(bench) == m.OPEN_FAULT
 
 
+def test_s1_one_disturbed_reading_of_pp_opens_nothing_two_do():
+    for readings in (1, 2):
+        bench = Bench()
+        bench.charge(1)
+        bench.grant(1)
+        bench.board.pp_mv[1] = 5000
+        bench.cycles(16 * readings)  # each holds one reading
+        bench.board.pp_mv[1] = 3700
+        bench.cycles(32)
+        assert closed(bench) == (readings == 1)
+
+
 def test_s1_relay_three_stays_open_whatever_is_granted():
     bench = Bench()
     bench.charge(1)
