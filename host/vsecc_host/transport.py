@@ -94,4 +94,8 @@ def _open_serial(
         port = Port(path, baudrate=baud, exclusive=True)
     except ValueError as error:
         raise OSError(f"{path}: {error}") from error
+    except serial.SerialException as error:
+        if "configure" in str(error):  # pyserial names neither the port nor what is wrong with it
+            raise OSError(f"{path}: is no serial port") from error
+        raise
     return serial_asyncio.SerialTransport(loop, protocol, port), protocol

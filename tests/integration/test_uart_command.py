@@ -147,11 +147,12 @@ def test_replay_as_host_keeps_the_relay_open_and_tells_the_differences(tmp_path:
     [
         (["monitor"], "name one line", 2),
         (["monitor", "/dev/no-such-device"], "No such file", 1),
-        (["monitor", "/dev/null", "--duration", "1"], ".", 1),
+        (["monitor", "/dev/null", "--duration", "1"], "/dev/null: is no serial port", 1),
         (["monitor", "tcp://127.0.0.1:1"], "refused|Connect", 1),
         (["monitor", "tap:///no/such/tap"], "no host offers its line here: No such file.*/no/such/tap", 1),
         (["monitor", "FILE", "--filter", "prt==1"], "is it port", 2),
         (["monitor", "NOT"], "not a pcapng file", 1),
+        (["monitor", "EMPTY"], "empty.pcapng: is empty", 1),
         (["monitor", "FILE", "--through", "tcp://127.0.0.1:0"], "must be one", 2),
         (["record", "FILE", "--out", "FILE"], "is the recording to be read", 2),
         (["record", "FILE", "--out", "OUT", "--size", "1x"], "no size", 2),
@@ -170,7 +171,9 @@ def test_mistakes_are_one_line(tmp_path: Path, words: list[str], problem: str, s
 
     good, bad = recorded(tmp_path / "good.pcapng"), tmp_path / "bad.pcapng"
     bad.write_bytes(b"this is no recording")
-    places = {"FILE": str(good), "NOT": str(bad), "OUT": str(tmp_path / "out.pcapng")}
+    empty = tmp_path / "empty.pcapng"
+    empty.touch()
+    places = {"FILE": str(good), "NOT": str(bad), "EMPTY": str(empty), "OUT": str(tmp_path / "out.pcapng")}
     run = subprocess.run(
         [*VSECC, "mcu", *(places.get(word, word) for word in words)],
         capture_output=True, text=True, timeout=30, env=ENVIRONMENT, check=False,
@@ -287,6 +290,25 @@ def test_the_screen_on_80_by_24(tmp_path: Path) -> None:
     terminal.press("q")
     assert terminal.ends() == 0
     assert b"\x1b[?1049l" in terminal.raw, "the terminal is given back as it was"
+
+
+def test_a_low_and_narrow_terminal_has_log_filter_and_its_mistakes(tmp_path: Path) -> None:
+    path = recorded(tmp_path / "line.pcapng", noisy=True)
+    terminal = Terminal(["monitor", str(path)], columns=40, rows=10)
+    terminal.shows("port 1  CP C")
+    terminal.shows("RELAY_STATE relay=1")
+    assert "grant " not in terminal.picture() and "/" in terminal.picture().splitlines()[-1]
+    terminal.press("/")
+    terminal.shows("e.g. CP_STATE")
+    terminal.press("bad or prt==1\r")
+    terminal.shows("no field prt; is it port?")
+    terminal.press("\x7f" * 10 + "\r")
+    terminal.shows("| filter bad")
+    terminal.shows("BAD length")
+    terminal.resize(200, 60)
+    terminal.shows("timing  ack p50")
+    terminal.press("q")
+    assert terminal.ends() == 0
 
 
 def test_no_color_is_obeyed(tmp_path: Path) -> None:

@@ -158,6 +158,8 @@ def _read_one(path: Path, sorter: PacketSorter, told: list[str], *, must_be_good
                 chunk = sorter.chunk(packet)
                 if chunk is not None:
                     yield chunk
+        if must_be_good and not file.tell():
+            raise BadRecording(f"{path}: is empty")
     if reader.unfinished:
         told.append(f"{path}: cut off, the last {reader.unfinished} bytes are no whole block")
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.events import Resize
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Input, RichLog, Static
 
@@ -28,6 +29,10 @@ LINES_AT_ONCE = 1000
 REFRESH_S = 0.1
 TITLE_MAX = 38  # columns of a source's name; its end tells more
 RATES_S = 1.0
+STATE_ROWS = 8
+# On a low terminal the state gives way, first its last rows: title, keys, filter and some log have to fit.
+STATE_ROWS_MIN = 2
+OTHER_ROWS = 10
 
 HELP = """Keys
 
@@ -76,12 +81,12 @@ class Monitor(App[int]):
     ENABLE_COMMAND_PALETTE = False
     AUTO_FOCUS = None  # else the hidden filter takes the keys
     CSS = """
-    Screen { layout: vertical; }
+    Screen { layout: vertical; overflow: hidden; }
     #title { height: 1; text-style: bold reverse; text-wrap: nowrap; text-overflow: ellipsis; }
-    #state { height: 8; text-wrap: nowrap; text-overflow: ellipsis; }
+    #state { text-wrap: nowrap; text-overflow: ellipsis; }
     #log { height: 1fr; overflow-x: hidden; border-top: solid $accent; scrollbar-size-vertical: 1; }
     #filter { display: none; height: 3; }
-    #message { height: 1; display: none; }
+    #message { height: auto; max-height: 2; display: none; }
     #message.shown { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -140,6 +145,11 @@ class Monitor(App[int]):
         self._work = asyncio.create_task(self._run(self._watch))
         self.set_interval(REFRESH_S, self.refresh_view)
         self.refresh_view()
+
+    def on_resize(self, event: Resize) -> None:
+        """Share the rows between state and log."""
+        rows = max(STATE_ROWS_MIN, min(STATE_ROWS, event.size.height - OTHER_ROWS))
+        self.query_one("#state", Static).styles.height = rows
 
     async def on_unmount(self) -> None:
         """Let the source close its line."""
