@@ -9,6 +9,7 @@ import socket
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -90,21 +91,35 @@ async def test_text_for_people_and_a_scenario(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "text"),
+    ("options", "status", "text"),
     [
-        (("--listen", "http://x"), "--listen takes ws://HOST:PORT"),
-        (("--charge-points", "0"), "must be at least 1"),
-        (("--version", "7.0"), "no PEP version 7.0"),
-        (("--scenario", "nowhere.toml"), "nowhere.toml"),
-        (("--control", "here"), "--control takes HOST:PORT"),
+        (("--listen", "http://x"), 2, "--listen takes ws://HOST:PORT"),
+        (("--listen", "ws://127.0.0.1"), 2, "--listen takes HOST:PORT"),
+        (("--listen", "ws://127.0.0.1:99999"), 2, "Port out of range"),
+        (("--charge-points", "0"), 2, "must be at least 1"),
+        (("--version", "7.0"), 2, "no PEP version 7.0"),
+        (("--control", "here"), 2, "--control takes HOST:PORT"),
+        (("--chart", "/nowhere/run.svg"), 2, "there is no folder /nowhere"),
+        (("--scenario", "nowhere.toml"), 1, "nowhere.toml"),
     ],
 )
-async def test_mistakes_are_one_line_and_status_1(options: tuple[str, ...], text: str) -> None:
+async def test_mistakes_are_one_line_and_nothing_is_served(
+    options: tuple[str, ...], status: int, text: str
+) -> None:
     listen = () if "--listen" in options else ("--listen", f"ws://127.0.0.1:{free_port()}")
     process = await start(*listen, *options)
-    _, errors = await asyncio.wait_for(process.communicate(), 20.0)
-    assert process.returncode == 1
+    output, errors = await asyncio.wait_for(process.communicate(), 20.0)
+    assert (process.returncode, output) == (status, b"")
     assert text in errors.decode() and errors.decode().count("\n") == 1
+
+
+async def test_port_0_takes_a_free_one_and_tells_it() -> None:
+    process = await start("--listen", "ws://127.0.0.1:0", "--json")
+    url = (await line(process))["url"]
+    async with connect(url, subprotocols=["pep1.8"], ping_interval=None) as link:  # type: ignore[list-item]
+        assert (await ask(link, "configuration", 1))["type"] == "response"
+    assert urlsplit(url).port not in (0, 80)
+    assert (await stop(process))[0] == 0
 
 
 async def test_the_list_of_faults() -> None:

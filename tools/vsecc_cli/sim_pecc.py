@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from vsecc_cli import numbers
-from vsecc_cli.errors import CommandError
+from vsecc_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from vsecc_sim.pecc.scenario import Scenario
@@ -61,8 +61,12 @@ def run(args: argparse.Namespace) -> int:
     if args.faults:
         return _list_faults()
     if args.charge_points < 1:
-        raise CommandError("--charge-points must be at least 1")
-    return asyncio.run(_serve(args, _scenario(args)))
+        raise UsageError("--charge-points must be at least 1")
+    if args.chart is not None and not args.chart.parent.is_dir():
+        raise UsageError(f"--chart: there is no folder {args.chart.parent}")
+    listen = _address(args.listen)
+    control = None if args.control is None else _host_and_port("--control", args.control)
+    return asyncio.run(_serve(args, _scenario(args), listen, control))
 
 
 def _list_faults() -> int:
@@ -82,29 +86,51 @@ def _scenario(args: argparse.Namespace) -> Scenario:
 
     scenario = load_scenario(args.scenario) if args.scenario else Scenario()
     if args.version is not None:
-        manners = replace(scenario.config.manners, versions=(version_of(args.version).text,))
+        try:
+            version = version_of(args.version)
+        except ValueError as error:
+            raise UsageError(f"--version: {error}") from error
+        manners = replace(scenario.config.manners, versions=(version.text,))
         scenario = replace(scenario, config=replace(scenario.config, manners=manners))
     if args.supervision is not None:
         scenario = replace(scenario, supervision=args.supervision)
     numbers = [step.charge_point or 1 for step in scenario.steps]
     if max(numbers, default=1) > args.charge_points:
-        raise CommandError(f"the scenario needs --charge-points {max(numbers)}")
+        raise UsageError(f"the scenario needs --charge-points {max(numbers)}")
     return scenario
 
 
 def _address(listen: str) -> tuple[str, int, str]:
+    """Host, port (0: a free one) and prefix of --listen."""
     url = urlsplit(listen)
     if url.scheme != "ws" or url.hostname is None:
-        raise CommandError(f"--listen takes ws://HOST:PORT, not {listen}")
-    return url.hostname, url.port or 80, url.path.rstrip("/") or "/chargepoint"
+        raise UsageError(f"--listen takes ws://HOST:PORT, not {listen}")
+    host, port = _host_and_port("--listen", url.netloc)
+    return host, port, url.path.rstrip("/") or "/chargepoint"
 
 
-async def _serve(args: argparse.Namespace, scenario: Scenario) -> int:
+def _host_and_port(option: str, where: str) -> tuple[str, int]:
+    address = urlsplit(f"//{where}")
+    try:
+        host, port = address.hostname, address.port
+    except ValueError as error:
+        raise UsageError(f"{option} {where}: {error}") from error
+    if host is None or port is None:
+        raise UsageError(f"{option} takes HOST:PORT, not {where}")
+    return host, port
+
+
+async def _serve(
+    args: argparse.Namespace,
+    scenario: Scenario,
+    listen: tuple[str, int, str],
+    control_at: tuple[str, int] | None,
+) -> int:
     from vsecc_sim.pecc.control import PeccControl
     from vsecc_sim.pecc.simulator import PeccSimulator
 
     screen = Screen(as_json=args.json)
-    host, port, prefix = _address(args.listen)
+    host, port, prefix = listen
     stopped = asyncio.Event()
     for ending in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(ending, stopped.set)
@@ -120,22 +146,15 @@ async def _serve(args: argparse.Namespace, scenario: Scenario) -> int:
         for number in simulator.links:
             screen.say({"charge_point": number, "url": simulator.url(number)})
         control = PeccControl(simulator)
-        if args.control is not None:
-            await _start_control(control, args.control, screen)
+        if control_at is not None:
+            await control.start(*control_at)
+            screen.say({"control": f"http://{control_at[0]}:{control.port}/sim/state"})
         figures = asyncio.get_running_loop().create_task(screen.follow(simulator))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stopped.wait(), args.duration)
         figures.cancel()
         await control.stop()
     return _finish(args, simulator, screen)
-
-
-async def _start_control(control: Any, where: str, screen: Screen) -> None:
-    address = urlsplit(f"//{where}")
-    if address.hostname is None or address.port is None:
-        raise CommandError(f"--control takes HOST:PORT, not {where}")
-    await control.start(address.hostname, address.port)
-    screen.say({"control": f"http://{address.hostname}:{control.port}/sim/state"})
 
 
 def _finish(args: argparse.Namespace, simulator: PeccSimulator, screen: Screen) -> int:
