@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from vsecc_sim.canvas import CURVE_HEIGHT, CURVE_TOP, Canvas
 from vsecc_sim.pecc.point import ChargePoint
@@ -39,11 +40,21 @@ def render_svg(point: ChargePoint, title: str = "") -> str:
     volts = [max(one.voltage_v, one.target_v) for one in samples]
     amperes = [max(one.current_a, one.target_a) for one in samples]
     canvas.axes(end_s, volts, amperes)
-    canvas.curve([(one.at - zero_s, one.target_v) for one in samples], dashed=True)
-    canvas.curve([(one.at - zero_s, one.target_a) for one in samples], right=True, dashed=True)
+    canvas.curve(_held([(one.at - zero_s, one.target_v) for one in samples]), dashed=True)
+    canvas.curve(_held([(one.at - zero_s, one.target_a) for one in samples]), right=True, dashed=True)
     canvas.curve([(one.at - zero_s, one.voltage_v) for one in samples])
     canvas.curve([(one.at - zero_s, one.current_a) for one in samples], right=True)
     return canvas.document(HEIGHT)
+
+
+def _held(targets: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """A target holds until the next one: steps instead of slopes between samples that lie apart."""
+    held = list(targets[:1])
+    for (_, before), (at_s, target) in pairwise(targets):
+        if target != before:
+            held.append((at_s, before))
+        held.append((at_s, target))
+    return held
 
 
 def _pieces(

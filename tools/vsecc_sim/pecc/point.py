@@ -66,12 +66,13 @@ class ChargePoint:
         self._outputs: list[Output] = []
         self._news: deque[News] = deque(maxlen=NEWS_KEPT)
         self._at = 0.0
+        self.switched_on_at = 0.0
 
     # --- verbs ---------------------------------------------------------------------------------------------
 
     def switch_on(self, now: float) -> None:
         """Power is there; nobody is connected yet."""
-        self._at = now
+        self._at = self.switched_on_at = now
         self.stage.start(now)
         self.tick(now)
 

@@ -53,7 +53,7 @@ def report_of(points: Sequence[ChargePoint]) -> dict[str, Any]:
                     for name, count in sorted(point.conduct.counts.items())
                     if RULES[name].weight is Weight.ADVICE
                 },
-                "findings": [finding.as_json() for finding in point.conduct.findings],
+                "findings": [one.as_json(point.switched_on_at) for one in point.conduct.findings],
             }
             for point in points
         ],

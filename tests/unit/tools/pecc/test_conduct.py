@@ -243,10 +243,18 @@ def test_each_broken_rule_is_found(rule):
     BREAKERS[rule](rig)
     assert rule in rig.broken()
     finding = next(one for one in rig.point.conduct.findings if one.rule == rule)
-    assert finding.as_json()["clause"] == RULES[rule].clause
+    assert finding.as_json(0.0)["clause"] == RULES[rule].clause
     assert rule in as_text(report_of([rig.point]))
     if RULES[rule].weight is Weight.RULE:
         assert not report_of([rig.point])["ok"]
+
+
+def test_times_of_a_report_count_from_power_on():
+    rig = Rig().connect()  # its clock does not begin at 0
+    rig.wait(3.0)
+    (finding,) = report_of([rig.point])["charge_points"][0]["findings"]
+    assert 2.0 <= finding["at_s"] <= 3.0
+    assert f"first at {finding['at_s']:.3f} s" in as_text(report_of([rig.point]))
 
 
 @pytest.mark.parametrize(
