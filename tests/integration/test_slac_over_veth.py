@@ -198,10 +198,10 @@ async def test_the_key_is_in_no_trace(line: Powerline) -> None:
 async def test_an_interface_that_went_away_is_opened_again(
     line: Powerline, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with running(line, outlets=1) as (shell, (outlet,)):
+    async with running(line, outlets=1) as (_, (outlet,)):
         namespaces.ip("-n", line.station, "link", "del", outlet_interface(1))
         await outlet.until(lambda: outlet.of(ModemChanged)[-1].state is ModemState.DEAD)
-        line.replace_outlet(1, shell)
+        line.replace_outlet(1)
         await outlet.until(lambda: outlet.service.machine.modem.ready)
         car = EvSlac(line.ev_socket(1), habits.load("audi-q4"))
         outlet.plug()

@@ -111,8 +111,7 @@ class Story:
         self.link("address", "02:00:00:00:01:77")
 
     def restore(self) -> None:
-        assert self.station._modems is not None
-        self.line.replace_outlet(1, self.station._modems)
+        self.line.replace_outlet(1)
 
 
 async def scene(line: Powerline, protocol: str) -> dict[str, Any]:

@@ -33,6 +33,7 @@ class Powerline:
         self._modems = namespaces.name_of("modems")
         self._outlets = outlets
         self._cars = cars
+        self._shell: MediumShell | None = None  # at work
 
     def car(self, number: int) -> str:
         """Namespace of a car, counted from 1."""
@@ -62,16 +63,17 @@ class Powerline:
 
     def shell(self) -> MediumShell:
         """The modems at work in the running loop."""
-        shell = MediumShell(self.medium)
+        shell = self._shell = MediumShell(self.medium)
         for name in self.medium.modems:
             self._attach(shell, name)
         return shell
 
-    def replace_outlet(self, number: int, shell: MediumShell) -> None:
+    def replace_outlet(self, number: int) -> None:
         """A new cable between an outlet and its modem, after the interface was deleted."""
-        shell.detach(outlet_modem(number))
+        assert self._shell is not None, "the modems are at work"
+        self._shell.detach(outlet_modem(number))
         self._cable(number)
-        self._attach(shell, outlet_modem(number))
+        self._attach(self._shell, outlet_modem(number))
 
     def ev_socket(self, number: int) -> RawSocket:
         """SLAC socket of a car."""
