@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from unit.tools.ev.bench import Bench
 from unit.tools.ev.charger import SESSION_ID, pack
@@ -265,7 +265,6 @@ def test_answers_byte_by_byte_are_understood() -> None:
     assert bench.ended.end is EvEnd.CHARGED
 
 
-@settings(deadline=None)
 @given(data=st.lists(st.binary(max_size=60), max_size=6), nth=st.integers(1, 30), frame=st.booleans())
 def test_no_bytes_break_the_car(data: list[bytes], nth: int, frame: bool) -> None:
     bench = Bench()
