@@ -60,6 +60,9 @@ class Outlet:
         self.car: Car | None = None
         self.failed = False  # this connection heard a FAILED
         self.authorizes: bool | None = True  # None: nobody decides
+        self.lag_s = 0.0  # how late a lower current comes
+        self.silent_until = NOW  # of the power electronics
+        self._later: tuple[float, c.PowerTarget] | None = None
         self.rig.to(Phase.IDLE)
         self._plant()
 
@@ -73,7 +76,8 @@ class Outlet:
         """Every timer of every part fires at its own time; answers that came."""
         until, answers = self.now + seconds, self._settle()
         while True:
-            dues = [self.rig.machine.next_deadline(), self.rig.power.at + STATUS_S]
+            dues = [self.rig.machine.next_deadline(), self._status_at()]
+            dues.append(self._later[0] if self._later is not None else None)
             dues.append(self.car.link.next_deadline() if self.car is not None else None)
             due = min(at for at in dues if at is not None)
             if due > until:
@@ -87,12 +91,18 @@ class Outlet:
         machine_due = self.rig.machine.next_deadline()
         if machine_due is not None and machine_due <= self.now:
             self.rig._keep(self.rig.machine.tick(self.now))
-        if self.rig.power.at + STATUS_S <= self.now:
+        if self._later is not None and self._later[0] <= self.now:
+            target, self._later = self._later[1], None
+            self._output(target)
+        if self._status_at() <= self.now:
             self.rig.measure()
         if self.car is not None:
             self.car.now = self.now
             self.car.link.tick(self.now)
         return self._settle()
+
+    def _status_at(self) -> float:
+        return max(self.rig.power.at + STATUS_S, self.silent_until)
 
     def _settle(self) -> list[Any]:
         """Until nobody has anything to say any more."""
@@ -163,14 +173,22 @@ class Outlet:
             if closes is not rig.view.relay_closed:
                 rig.relay(closes, "closed" if closes else "host withdrew")
         elif isinstance(command, c.PowerContactors):
+            self._later = None
             off = {} if command.closed else {"voltage_v": 0.0, "current_a": 0.0}
             rig.measure(contactors_closed=command.closed and rig.view.relay_closed, **off)
         elif isinstance(command, c.PowerTarget) and rig.power.contactors_closed:
-            rig.measure(voltage_v=command.voltage_v, current_a=command.current_a, isolation=Isolation.VALID)
+            self._later = None
+            if self.lag_s and command.current_a < rig.power.current_a:
+                self._later = (self.now + self.lag_s, command)
+            else:
+                self._output(command)
         elif isinstance(command, c.PowerReset):
             rig.measure(voltage_v=0.0, current_a=0.0, isolation=Isolation.INVALID)
         elif isinstance(command, c.PowerCableCheck):
             rig.evse(e.CableCheckDone, isolation=Isolation.VALID)
+
+    def _output(self, target: c.PowerTarget) -> None:
+        self.rig.measure(voltage_v=target.voltage_v, current_a=target.current_a, isolation=Isolation.VALID)
 
     # --- the judge -------------------------------------------------------------------------------------
 
@@ -242,12 +260,13 @@ class Outlet:
         """The car is gone: everything is off, and the next one charges."""
         self.hang_up()
         self.pilot(CpState.A)
+        self.rig.measure(temperature_c=25.0)
         self.wait(130.0)
         view = self.rig.view
         assert (view.phase, view.relay_closed) == (Phase.IDLE, False), (view.phase, view.cause)
         assert not self.rig.power.contactors_closed and not self._referee.granted
         assert self._pilot is PilotMode.STEADY_POSITIVE and not self.accepted
-        self.authorizes = True
+        self.authorizes, self.lag_s = True, 0.0
         self.rig.evse(e.LimitChanged, owner="csms")
         self.pilot(CpState.B)
         assert self.connect(), "the station takes nobody"

@@ -122,6 +122,20 @@ class AnyOrder(RuleBasedStateMachine):
         self.outlet.rig.evse(e.RenegotiationRequested, who="person")
         self.outlet.wait(0.0)
 
+    @rule(lag_s=st.sampled_from([0.0, 0.3, 0.9, 3.0]))
+    def output_gets_slow(self, lag_s: float) -> None:
+        self.outlet.lag_s = lag_s
+
+    @rule(seconds=st.sampled_from([0.4, 1.2, 6.0]))
+    def power_electronics_fall_silent(self, seconds: float) -> None:
+        self.outlet.silent_until = self.outlet.now + seconds
+        self.outlet.wait(seconds)
+
+    @rule(degrees=st.sampled_from([25.0, 150.0]))
+    def temperature(self, degrees: float) -> None:
+        self.outlet.rig.measure(temperature_c=degrees)
+        self.outlet.wait(0.0)
+
     @precondition(lambda self: self.outlet.rig.phase is Phase.CHARGING)
     @rule(operative=st.booleans())
     def power_electronics_speak(self, operative: bool) -> None:
