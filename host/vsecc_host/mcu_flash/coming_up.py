@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 import serial
 
-from vsecc_host.mcu_flash.console import device_path
 from vsecc_host.mcu_flash.errors import FlashError
+from vsecc_host.mcu_flash.port import device_path
 from vsecc_host.transport import baud_of
 from vsecc_link import messages
 from vsecc_link.link import FOREIGN, HOST, MESSAGE, UP, Link, host_hello

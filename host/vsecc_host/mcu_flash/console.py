@@ -6,20 +6,18 @@ import ast
 import contextlib
 import errno
 import io
-import os
 import re
 import struct
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-import serial
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
 
 from vsecc_host.mcu_flash.errors import ConnectionLost, FlashError, NoPrompt
+from vsecc_host.mcu_flash.on_device import HELPERS, RESTART
+from vsecc_host.mcu_flash.port import device_path, last_line, why_not
 
 READ_TIMEOUT_S = 3.0
 BREAKS = 4
@@ -34,104 +32,6 @@ _FILE_ERRORS = {
     errno.EROFS: "the device's file system is read-only",
 }
 
-# Runs once after the break-in. The watchdog brings a device back whose tool or cable has gone.
-_HELPERS = """
-import gc, hashlib, os, sys
-_cause = getattr(sys.modules.get('mcu.crash'), 'last_cause', None)
-for _name in list(sys.modules):
- if _name.split('.')[0] in ('mcu', 'vsecc_link'):
-  del sys.modules[_name]
-main = None
-gc.enable()
-gc.collect()
-class _Nothing:
- def feed(self): pass
-try:
- import machine
- _wd = machine.WDT(timeout=%d)
-except (ImportError, AttributeError):
- _wd = _Nothing()
-def _walk(folder, name=''):
- for entry in os.ilistdir(folder):
-  path = folder + '/' + entry[0]
-  if entry[1] & 0x4000:
-   for found in _walk(path, name + entry[0] + '/'):
-    yield found
-  else:
-   yield name + entry[0], path
-def _sha(path):
- h = hashlib.sha256()
- buf = bytearray(512)
- with open(path, 'rb') as f:
-  while True:
-   n = f.readinto(buf)
-   if not n:
-    return h.digest()
-   h.update(buf if n == 512 else memoryview(buf)[:n])
-def _hashes(folder):
- try:
-  os.stat(folder)
- except OSError:
-  return {}
- found = {}
- for name, path in _walk(folder):
-  _wd.feed()
-  found[name] = _sha(path)
- return found
-def _total(folder):
- total = hashlib.sha256()
- buf = bytearray(512)
- try:
-  names = sorted(n for n, _ in _walk(folder) if '/' in n)
- except OSError:
-  names = []
- for name in names:
-  _wd.feed()
-  path = folder + '/' + name
-  total.update(b'%%d:' %% len(name) + name.encode() + b'%%d:' %% os.stat(path)[6])
-  with open(path, 'rb') as f:
-   while True:
-    n = f.readinto(buf)
-    if not n:
-     break
-    total.update(buf if n == 512 else memoryview(buf)[:n])
- return total.digest().hex()
-def _copy(source, target):
- buf = bytearray(512)
- with open(source, 'rb') as f:
-  with open(target, 'wb') as g:
-   while True:
-    n = f.readinto(buf)
-    if not n:
-     break
-    g.write(buf if n == 512 else memoryview(buf)[:n])
-"""
-
-
-# boot.py's own way notes that the reset was wanted; a device without it restarts all the same.
-_RESTART = """
-import machine, time
-time.sleep_ms(50)
-try:
- restart()
-except NameError:
- machine.reset()
-"""
-
-
-def device_path(port: str) -> str:
-    """What pyserial opens for a port: a path, `pty:///PATH`, `serial:///PATH` or `tcp://HOST:PORT`."""
-    parts = urlsplit(port)
-    if parts.scheme == "tcp":
-        if not parts.hostname or not parts.port:
-            raise FlashError(f"{port}: expected tcp://HOST:PORT")
-        return f"socket://{parts.hostname}:{parts.port}"
-    if parts.scheme in ("pty", "serial"):
-        return os.path.realpath(parts.netloc + parts.path)
-    if parts.scheme:
-        raise FlashError(f"{port}: expected a device, pty:///PATH or tcp://HOST:PORT")
-    return os.path.realpath(port)
-
 
 class Console(SerialTransport):  # type: ignore[misc]
     """A device whose program has been stopped, its relays open. Every method may raise FlashError."""
@@ -145,13 +45,13 @@ class Console(SerialTransport):  # type: ignore[misc]
         try:
             super().__init__(path, timeout=READ_TIMEOUT_S)
         except (TransportError, OSError, ValueError) as error:
-            raise FlashError(_why_not(port, path, error)) from error
+            raise FlashError(why_not(port, path, error)) from error
 
     def break_in(self) -> None:
         """Stops the running program, which opens its relays, and takes the prompt over."""
         with _translated():
             self._enter()
-            self.exec(_HELPERS % CONSOLE_WATCHDOG_MS)
+            self.exec(HELPERS % CONSOLE_WATCHDOG_MS)
             self._has_helpers = True
 
     def _enter(self) -> None:
@@ -235,7 +135,7 @@ class Console(SerialTransport):  # type: ignore[misc]
         # The port may go before everything was said about it.
         with contextlib.suppress(TransportError, OSError, IndexError, ValueError, struct.error):
             self._enter()
-            self.exec_raw_no_follow(_RESTART)
+            self.exec_raw_no_follow(RESTART)
         self.close()
 
     def close(self) -> None:
@@ -254,7 +154,7 @@ class _translated:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, TransportExecError):
-            raise FlashError(_in_words(_last_line(error.error_output))) from error
+            raise FlashError(_in_words(last_line(error.error_output))) from error
         # mpremote's form of an error of the device's file system; pyserial's are subclasses.
         if type(error) is OSError and error.errno in _FILE_ERRORS:
             raise FlashError(_FILE_ERRORS[error.errno]) from error
@@ -267,38 +167,12 @@ class _translated:
             raise ConnectionLost("lost the console (cable, power or a reset)") from error
 
 
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1].strip() if lines else ""
-
-
 def _in_words(error: str) -> str:
     """An exception of the device, which its prompt prints by number, by name or by both."""
     for number, words in _FILE_ERRORS.items():
         if re.match(rf"OSError: .*\b({number}|{errno.errorcode[number]})\b", error):
             return words
     return f"the device says: {error}"
-
-
-def _why_not(port: str, path: str, error: Exception) -> str:
-    """Why a port cannot be opened; mpremote hides the reason."""
-    if not path.startswith("socket://"):
-        if not Path(path).exists():
-            return f"{port}: no device there"
-        if not Path(path).is_char_device():
-            return f"{port}: is no serial port"
-    try:
-        serial.serial_for_url(path, exclusive=True, timeout=1).close()
-    except (OSError, ValueError) as reason:
-        text = str(reason)
-        if "lock" in text.lower() or "busy" in text.lower():
-            return f"{port}: busy, another program has it open"
-        if "denied" in text.lower():
-            return f"{port}: permission denied (is this user in the group dialout?)"
-        if "ioctl" in text:
-            return f"{port}: is no serial port"
-        return f"{port}: {_last_line(text)}"
-    return f"{port}: {error}"
 
 
 def open_console(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,12 @@ import serial
 from mpremote.transport import TransportError, TransportExecError
 
 from mcu import image as on_device
-from vsecc_host.mcu_flash.console import _translated, device_path
-from vsecc_host.mcu_flash.device import DeviceState, Identity, Slot
+from vsecc_host.mcu_flash.console import Console, _translated
+from vsecc_host.mcu_flash.device import DeviceState, Identity, Slot, read_identity
 from vsecc_host.mcu_flash.errors import ConnectionLost, FlashError, NoPrompt
 from vsecc_host.mcu_flash.flasher import is_running, make_plan
 from vsecc_host.mcu_flash.image_set import ImageSet, folders, plan
+from vsecc_host.mcu_flash.port import device_path
 
 FILES = {"mcu/main.mpy": b"one", "mcu/hal/pico.mpy": b"two" * 500, "vsecc_link/link.mpy": b"three"}
 IMAGE = ImageSet("1.0", "armv6m", FILES, {"boot.py": b"boot"})
@@ -124,11 +126,50 @@ def test_too_little_flash_and_the_wrong_chip_are_refused() -> None:
         make_plan(state("a", full("a"), slot("b", None)), ImageSet("1.0", "armv7emsp", FILES))
 
 
+def test_a_plan_counts_whole_blocks_folders_and_what_goes() -> None:
+    empty = state(None, slot("a", None), slot("b", None))
+    # Three files of a block each, two bytes a folder entry, mcu, mcu/hal and vsecc_link; spare blocks.
+    assert make_plan(empty, IMAGE).needed_blocks == 3 + 2 * 3 + 6
+    large = ImageSet("1.0", "armv6m", {"mcu/main.mpy": b"x" * 4097}, {"boot.py": b"new boot"})
+    assert make_plan(empty, large).needed_blocks == 2 + 1 + 2 * 1 + 6
+    tight = state("a", full("a"), slot("b", IMAGE, "half"), free=10)
+    with pytest.raises(FlashError, match="44 KiB are needed, 40 KiB are free"):
+        make_plan(replace(tight, slots={**tight.slots, "b": slot("b", None)}), large)
+    assert make_plan(tight, large).plan.remove, "what is removed makes room"
+
+
+@pytest.mark.parametrize(
+    ("told", "problem"),
+    [
+        (("circuitpython", (9, 0, 0), "x", 0), "runs circuitpython, not MicroPython"),
+        (("micropython", (1, 21, 9), "x", 0), r"MicroPython 1\.21\.9 is too old, 1\.22 or newer"),
+    ],
+)
+def test_interpreters_we_cannot_use_are_refused(told: tuple[object, ...], problem: str) -> None:
+    with pytest.raises(FlashError, match=problem):
+        read_identity(Answering(told))
+    assert read_identity(Answering(("micropython", (1, 22, 0), "Pico", 6 | 3 << 8 | 4 << 10))).mpy == (
+        6,
+        3,
+        "armv6m",
+    )
+
+
+class Answering(Console):
+    """A prompt that gives one answer."""
+
+    def __init__(self, answer: object) -> None:
+        self._answer = answer
+
+    def value(self, expression: str) -> object:
+        return self._answer
+
+
 def test_ports_are_devices_or_urls() -> None:
     assert device_path("/dev/null") == "/dev/null"
     assert device_path("serial:///dev/null?baud=115200") == "/dev/null"
     assert device_path("tcp://127.0.0.1:5") == "socket://127.0.0.1:5"
-    for port in ("http://x", "tcp://x", "iface://eth0"):
+    for port in ("http://x", "tcp://x", "tcp://x:99999", "tcp://x:y", "iface://eth0"):
         with pytest.raises(FlashError, match="expected"):
             device_path(port)
 

@@ -53,6 +53,14 @@ def test_report_names_error_place_and_last_messages():
 def test_long_traceback_keeps_its_end():
     text = crash.describe(raised(40), crash.Frames())
     assert len(text.encode()) <= crash.TEXT_MAX and "ValueError" in text
+    text = crash.describe(ValueError("x" * 2000 + " the end"), crash.Frames())
+    assert len(text) == crash.TEXT_MAX and text.endswith("x the end\nlast messages: ")
+
+
+def test_a_watchdog_report_names_where_the_loop_stood():
+    assert crash.describe_watchdog(13 << 8 | 1).endswith("in its inputs and host line, cycle 13 of the round")
+    assert crash.describe_watchdog(2 << 8).endswith("in its control path, cycle 2 of the round")
+    assert crash.describe_watchdog(0x3FFFFFFF).endswith("host line, cycle 255 of the round")
 
 
 def test_saved_report_is_loaded_and_told_in_parts():
@@ -114,7 +122,9 @@ def test_a_program_stopped_by_a_person_has_not_crashed():
     hal = Hal(board_with(0, 5, 900))
     crash.ended_well(hal)
     assert crash.at_start(hal, crash.CAUSE_WATCHDOG, PATH) is None
-    assert crash.at_start(Hal(board_with(0, 5, 900)), 0, PATH) is None
+    hal = Hal(board_with(0, 5, 900))
+    assert crash.at_start(hal, 0, PATH) is None
+    assert crash.at_start(hal, crash.CAUSE_WATCHDOG, PATH) is None, "those rounds were of an earlier run"
 
 
 def test_host_hears_of_the_crash_after_hello():

@@ -134,6 +134,7 @@ def test_an_incomplete_slot_never_has_a_turn():
 def test_starts_are_counted_beside_the_count_of_reports():
     assert boot("a", "ab", 0x3FFFFFFF)[1].register == MARK | 1, "after a power-on it may hold anything"
     assert boot("a", "ab", MARK | 0x500 | 1)[1].register == MARK | 0x500 | 2
+    assert boot("a", "ab", MARK | 127)[1].register == MARK | 128
     assert boot("a", "ab", MARK | 0x500 | 255)[1].register == MARK | 0x500
 
 
@@ -179,6 +180,7 @@ def test_a_program_outside_of_the_slots_has_nothing_to_prove():
     assert slots.own_letter() == "" and slots.prove(bench.hal, bench.control) is False
     assert bench.board.time_us == Bench().board.time_us
     assert slots.own_letter("/b/mcu/slots.mpy") == "b" and slots.own_letter("/c/mcu/slots.mpy") == ""
+    assert slots.own_letter("/b/copy/mcu/slots.mpy") == "" and slots.own_letter("/b") == ""
 
 
 def test_a_program_that_was_on_trial_feeds_the_watchdog_without_a_host():

@@ -13,7 +13,6 @@ from vsecc_link import frame, messages
 from vsecc_link.link import HOST as HOST_ROLE
 from vsecc_link.link import MCU as MCU_ROLE
 from vsecc_link.link import Link, host_hello
-from vsecc_uart.cutter import SPOILT_MAX
 from vsecc_uart.decoder import ADOPT_AFTER, LineDecoder
 from vsecc_uart.values import HOST, MARKS, MCU, REASONS, BadRecord, Chunk, FrameRecord, GapRecord, NoteRecord
 
@@ -131,9 +130,21 @@ def test_a_frame_that_does_not_end_is_given_up_when_its_time_is_over():
     assert [type(record) for record in decoder.take()] == [FrameRecord]
 
 
+def test_a_sync_inside_a_damaged_frame_does_not_cut_it():
+    good = built(MCU, STATUS, kind=frame.CYCLIC)
+    spoilt = bytearray(frame.build(frame.RELIABLE, 7, 1, 1, b"\x00\x01" + frame.SYNC + b"\x05" * 20))
+    spoilt[-1] ^= 1
+    records = decoded([Chunk(1.0, MCU, bytes(spoilt) + good)])
+    assert [type(record) for record in records if not isinstance(record, NoteRecord)] == [
+        BadRecord,
+        FrameRecord,
+    ]
+    assert records[0].reason == "crc" and records[0].raw == bytes(spoilt)
+
+
 def test_noise_without_end_is_told_in_bounded_pieces():
     records = decoded([Chunk(index / 1000, MCU, bytes(64)) for index in range(100)])
-    assert all(record.reason == "noise" and len(record.raw) <= SPOILT_MAX + 64 for record in records)
+    assert all(record.reason == "noise" and len(record.raw) <= 1024 + 64 for record in records)
     assert sum(len(record.raw) for record in records) == 6400
 
 
@@ -155,8 +166,9 @@ def test_early_and_missing_frames():
     def reliable(number):
         return built(HOST, CLEAR, kind=frame.RELIABLE, number=number)
 
-    records = frames(decoded([Chunk(1.0, HOST, reliable(1) + reliable(3) + reliable(2) + reliable(4))]))
-    assert [record.marks for record in records] == [(), ("early",), (), ()]
+    sent = b"".join(reliable(number) for number in (1, 3, 3, 2, 4))
+    records = frames(decoded([Chunk(1.0, HOST, sent)]))
+    assert [record.marks for record in records] == [(), ("early",), ("repeat",), (), ()]
     statuses = [built(MCU, STATUS, kind=frame.CYCLIC, number=number) for number in (1, 5, 5, 4, 6)]
     records = decoded([Chunk(2.0, MCU, b"".join(statuses))])
     (gap,) = [record for record in records if isinstance(record, GapRecord)]
