@@ -3,8 +3,8 @@
 import sys
 
 from mcu.crash import Frames, at_start, parts
+from mcu.cyclic_values import fill_status, fill_telemetry, fill_temperatures
 from mcu.image import VERSION
-from mcu.temperatures import SENSORS
 from mcu.ticks import add, diff
 from vsecc_link import messages
 from vsecc_link import ticks as milliseconds
@@ -339,15 +339,15 @@ class HostLink:
     def _send_cyclic(self, now):
         if diff(now, self._status_at) >= 0:
             self._status_at = add(now, STATUS_EVERY_US)
-            self._fill_status(now)
+            fill_status(self._status.values, now, self._safety, self._grant_stamp, self._grant_ticks)
             self._stamp(self._status)
         elif diff(now, self._telemetry_at) >= 0:
             self._telemetry_at = add(now, TELEMETRY_EVERY_US)
-            self._fill_telemetry(now)
+            fill_telemetry(self._telemetry.values, now, self._io, self.control, self.link, self.refused)
             self._stamp(self._telemetry)
         elif diff(now, self._temperatures_at) >= 0:
             self._temperatures_at = add(now, TELEMETRY_EVERY_US)
-            self._fill_temperatures(now)
+            fill_temperatures(self._temperatures.values, now, self._io.temperatures)
             self._stamp(self._temperatures)
 
     def _stamp(self, cyclic):
@@ -365,61 +365,3 @@ class HostLink:
         taken = self._hal.uart_write(self._pending, len(self._pending))
         if taken:
             self._pending = self._pending[taken:]
-
-    def _fill_status(self, now):
-        """Catalogue order of STATUS."""
-        values = self._status.values
-        values[0] = now
-        values[1] = self._grant_stamp
-        values[2] = self._grant_ticks
-        values[3] = self._safety.relays_closed()
-        values[4] = self._safety.relays_driven()
-        at = 5
-        for guard in self._safety.guards:
-            monitor = guard.monitor
-            values[at] = monitor.state
-            values[at + 1] = monitor.high_mv
-            values[at + 2] = monitor.low_mv
-            values[at + 3] = guard.driver.duty_permille
-            values[at + 4] = guard.faults
-            values[at + 5] = guard.proximity.millivolt
-            at += 6
-
-    def _fill_telemetry(self, now):
-        """Catalogue order of TELEMETRY; counters wrap at 16 bits, times are cut there."""
-        values = self._telemetry.values
-        control, io, link = self.control, self._io, self.link
-        values[0] = now
-        values[1] = io.digital_inputs
-        values[2] = io.dip_switches
-        values[3] = io.supply_mv
-        values[4] = io.analog_mv[0]
-        values[5] = io.analog_mv[1]
-        values[6] = min(control.cycle_max_us, _U16)
-        values[7] = control.cycle_overruns & _U16
-        values[8] = min(control.collect_max_us, _U16)
-        values[9] = min(control.heap_free_kib, _U16)
-        values[10] = link.parser.good & _U16
-        values[11] = link.parser.bad & _U16
-        values[12] = (link.refused + self.refused) & _U16
-        values[13] = link.repeats & _U16
-        values[14] = io.outputs
-        values[15] = io.output_overloads
-        values[16] = io.cc1_mv[0]
-        values[17] = io.cc1_mv[1]
-        values[18] = io.locks[0].state
-        values[19] = io.locks[1].state
-        values[20] = io.locks[0].ohm
-        values[21] = io.locks[1].ohm
-        values[22] = io.button.held_ms
-        values[23] = io.device_faults.mask
-
-    def _fill_temperatures(self, now):
-        """Catalogue order of TEMPERATURES."""
-        values, inputs = self._temperatures.values, self._io.temperatures
-        values[0] = now
-        for index in range(SENSORS):
-            values[1 + index] = inputs.resistance_mohm[index]
-        values[10] = inputs.open
-        values[11] = inputs.short
-        values[12] = inputs.valid
