@@ -205,3 +205,16 @@ def test_reading_a_recording_is_quick_enough_for_an_hour_of_line(tmp_path):
     for _ in range(10):
         list(read_chunks(path))
     assert time.process_time() - began < 5
+
+
+def test_what_the_observer_left_out_is_told_once_and_of_its_side(tmp_path):
+    gap = GapRecord(at_s=1.0, sender=MCU, count=3, text="3 chunks not seen", observer=True)
+    missing = GapRecord(at_s=1.0, sender=MCU, count=9, text="frames missing by their numbers")
+    sent = [BadRecord(at_s=1.0 + number, sender=sender, raw=b"x", reason="noise", text="no frame begins here")
+            for number, sender in enumerate((HOST, MCU, MCU))]  # fmt: skip
+    recorder = Recorder(RecordingWriter(tmp_path / "a.pcapng"))
+    for record in (gap, gap, missing, *sent, gap):
+        recorder.record(record)
+    recorder.finish()
+    found = [(chunk.sender, chunk.data, chunk.lost) for chunk in read_chunks(tmp_path / "a.pcapng")]
+    assert found == [(HOST, b"x", 0), (MCU, b"x", 6), (MCU, b"x", 0), (MCU, b"", 3)]

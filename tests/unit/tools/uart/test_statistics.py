@@ -8,6 +8,7 @@ import pytest
 from unit.tools.uart.lines import built, charged, decoded
 
 from vsecc_link import frame, messages
+from vsecc_uart.series import Series
 from vsecc_uart.statistics import BITS_PER_BYTE, Statistics
 from vsecc_uart.values import HOST, MCU, Chunk, FrameRecord
 
@@ -81,3 +82,19 @@ def test_time_on_the_wires_is_without_what_the_mcu_held_also_when_its_ticks_wrap
     found = figures([Chunk(5.0, HOST, grant), Chunk(5.010, MCU, answer)])
     assert found.stamp_trip.max == pytest.approx(0.010)
     assert found.on_wires.max == pytest.approx(0.002)
+
+
+def test_percentiles_are_the_nearest_rank() -> None:
+    series = Series()
+    for value in (5.0, 1.0, 4.0, 2.0, 3.0):
+        series.add(value)
+    assert [series.percentile(percent) for percent in (1, 20, 21, 50, 99, 100)] == [
+        1.0,
+        1.0,
+        2.0,
+        3.0,
+        5.0,
+        5.0,
+    ]
+    assert (series.count, series.mean, series.min, series.max) == (5, 3.0, 1.0, 5.0)
+    assert series.deviation == pytest.approx(2**0.5)
