@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -228,3 +230,19 @@ async def test_board_and_chip_go_first_where_the_system_allows_it(interpreter):
         await bench.until(lambda: bench.host.hello is not None, "HELLO")
         assert os.getpriority(os.PRIO_PROCESS, mcu.pid) == NICENESS
     assert os.getpriority(os.PRIO_PROCESS, 0) == before  # this process is as it was
+
+
+@needs_micropython
+def test_ctrl_c_reaches_every_process_and_ends_without_a_traceback():
+    command = [sys.executable, "-c", "from vsecc_cli.main import main; main()", "sim", "mcu"]
+    emulator = subprocess.Popen(
+        [*command, "--listen", "tcp://127.0.0.1:0", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert emulator.stdout is not None and "tcp://" in emulator.stdout.readline()
+    os.killpg(emulator.pid, signal.SIGINT)  # as a terminal does
+    _, told = emulator.communicate(timeout=WITHIN_S)
+    assert "Traceback" not in told, told

@@ -12,6 +12,7 @@ import gc
 import json
 import os
 import select
+import signal
 import sys
 import time
 from pathlib import Path
@@ -193,6 +194,7 @@ class Worker:
 
 def main() -> None:
     """Entry of the process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started it; its end ends this
     line = b""
     while not line.endswith(b"\n"):
         byte = os.read(0, 1)
