@@ -213,6 +213,23 @@ def test_only_requests_are_answered(text: str) -> None:
     assert refused(text, receiver="secc").answer is None
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_what_json_does_not_have_is_refused_wherever_it_stands(number: str) -> None:
+    for member in ('"voltage":400,"more":%s', '"voltage":%s'):
+        text = '{"type":"request","kind":"cableCheck","sequenceNumber":4,"payload":{%s}}' % (member % number)
+        problem = refused(text)
+        assert (problem.category, problem.kind, problem.sequence_number) == (ErrorCategory.FORMAT, "error", 0)
+
+
+def test_a_message_beyond_all_bounds_is_not_parsed() -> None:
+    fits = wire("request", "reset", 4, {"more": ""})
+    padding = codec.MAX_MESSAGE_SIZE - len(fits)
+    assert decode(wire("request", "reset", 4, {"more": "x" * padding}), NEWEST, "pecc").kind == "reset"
+    problem = refused(wire("request", "reset", 4, {"more": "x" * (padding + 1)}))
+    assert (problem.category, problem.sequence_number) == (ErrorCategory.FORMAT, 0)
+    assert str(codec.MAX_MESSAGE_SIZE) in problem.details
+
+
 def test_a_faulty_reply_still_names_its_request() -> None:
     problem = refused(wire("response", "configuration", 12, {"firmwareVersion": 1}), receiver="secc")
     assert (problem.about, problem.kind, problem.sequence_number) == (

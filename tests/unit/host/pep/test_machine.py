@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from unit.host.pep.given import CONFIGURATION, wire
+from unit.host.pep.given import CONFIGURATION, status, wire
 from unit.host.pep.rig import FLOAT, Line
 
 from vsecc_host.pep.configuration import DischargeLimits
@@ -44,6 +44,19 @@ def test_a_faulty_status_is_none(change: dict[str, Any]) -> None:
     line = Line().ready().status(**change)
     assert (line.events, line.sent) == ([], [])
     assert line.machine.notes.counts == {"faulty info": 1}
+
+
+def test_a_status_in_a_binary_frame_is_none() -> None:
+    line = Line().ready()
+    line.machine.receive(status().encode(), line.now)
+    events, frames = line.machine.take()
+    assert events == []
+    (answer,) = [json.loads(frame.text) for frame in frames]
+    assert (answer["type"], answer["sequenceNumber"], answer["payload"]["errorCategory"]) == (
+        "error",
+        0,
+        "format",
+    )
 
 
 def test_without_status_the_connection_is_given_up() -> None:

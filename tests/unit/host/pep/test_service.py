@@ -25,6 +25,7 @@ from vsecc_host.station import events as e
 from vsecc_host.station.values import Cause, PowerPhase
 from vsecc_host.terminals import Terminals
 from vsecc_sim import virtual_time
+from vsecc_sim.pecc.link import PepConnection
 from vsecc_sim.virtual_time import settle
 
 Scene = Callable[["Bench"], Coroutine[Any, Any, None]]
@@ -126,6 +127,7 @@ async def bench(**server_options: Any) -> AsyncIterator[Bench]:
         0,
         process_request=server.admit,
         select_subprotocol=server.choose,
+        create_connection=PepConnection,
         ping_interval=None,
         **server_options,
     ) as listening:
@@ -292,8 +294,11 @@ def test_a_connection_without_status_is_opened_again() -> None:
 
 
 def test_pings_are_answered_and_none_are_sent() -> None:
+    pings: list[float] = []
+
     async def scene(bench: Bench) -> None:
         await bench.ready()
+        bench.server.connections[0].on_ping = lambda: pings.append(asyncio.get_running_loop().time())
         for _ in range(30):
             pong = await bench.server.connections[0].ping()
             await asyncio.wait_for(pong, 1.0)
@@ -301,6 +306,7 @@ def test_pings_are_answered_and_none_are_sent() -> None:
             await asyncio.sleep(1.0)
 
     made = play(scene)
+    assert pings == []
     assert made.server.connections[0].latency < 0.1
     assert len(made.server.connections) == 1
 
