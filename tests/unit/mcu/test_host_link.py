@@ -365,3 +365,24 @@ def test_milliseconds_of_the_link_run_across_the_tick_wrap():
     host.cycles(5000)
     assert host.link.up and bench.safety.relays[0].closed
     assert [kind for kind, _ in host.events if kind == UP] == [UP]
+
+
+def test_s3_the_validity_of_a_grant_is_the_hosts():
+    host = Host(Bench()).link_up()
+    host.charge(1)
+    host.grant_relays = None
+    host.link.send((m.GRANT, 1, 1, 60), host.now_ms())
+    host.cycles(50)
+    assert host.bench.safety.relays[0].driven
+    host.cycles(20)
+    assert host.bench.safety.relays[0].reason == m.OPEN_GRANT_EXPIRED
+
+
+def test_s10_faults_are_cleared_on_the_port_that_was_asked_for():
+    host = Host(Bench()).link_up()
+    host.cycles(30)  # state A is confirmed
+    for port in (1, 2):
+        host.bench.safety.guards[port - 1].faults = 1 << m.FAULT_PP
+    host.send(m.CLEAR_FAULTS, 2)
+    host.cycles(5)
+    assert [guard.faults for guard in host.bench.safety.guards] == [1 << m.FAULT_PP, 0]

@@ -326,6 +326,18 @@ def test_s3_a_host_that_grants_nothing_is_alive():
     assert bench.board.duty[1] == 50
 
 
+def test_s3_set_pilot_does_not_prolong_a_grant():
+    bench = Bench()
+    bench.charge(1)
+    bench.grant(1)
+    bench.cycles(400)
+    bench.set_pwm(1)
+    bench.cycles(98)
+    assert closed(bench)
+    bench.cycles(3)
+    assert not closed(bench) and reason(bench) == m.OPEN_GRANT_EXPIRED
+
+
 def test_s3_a_lost_session_opens_at_once():
     bench = Bench()
     bench.charge(1)
