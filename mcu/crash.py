@@ -8,7 +8,6 @@ import sys
 
 from vsecc_link import messages
 
-PATH = "/crash"
 TEXT_MAX = 960  # eight parts of a CRASH message
 PART = 120
 CAUSE_WATCHDOG = 1  # indices into RESET_NAMES
@@ -59,7 +58,7 @@ def describe_watchdog(progress):
     return "the program stood still in its %s, cycle %d of the round" % (stage, progress >> 8 & 0xFF)
 
 
-def save(hal, cause, uptime_ms, text, path=PATH):
+def save(hal, cause, uptime_ms, text):
     """Writes the report unless the flash had enough of them lately. True when written. Outputs are safe."""
     starts = hal.kept(STARTS)
     if starts & _MARK != _STARTS_MARK:
@@ -70,14 +69,14 @@ def save(hal, cause, uptime_ms, text, path=PATH):
     if reports < REPORTS_MAX:
         hal.keep(STARTS, starts + 0x100)
     try:
-        with open(path, "w") as stream:
+        with open(hal.crash_file, "w") as stream:
             stream.write("%d %d\n%s" % (cause, uptime_ms, text))
-    except OSError:  # a full flash
+    except OSError:  # a full flash, or a simulated board without one
         return False
     return True
 
 
-def load(path=PATH):
+def load(path):
     """(cause, uptime in ms, text) of the newest report, None without one."""
     try:
         with open(path) as stream:
@@ -103,7 +102,7 @@ def ended_well(hal):
     hal.keep(ROUNDS, 0)
 
 
-def at_start(hal, cause, path=PATH):
+def at_start(hal, cause):
     """The report of the run before this one, None when it ended well."""
     global last_cause
     last_cause = cause
@@ -111,11 +110,11 @@ def at_start(hal, cause, path=PATH):
     progress = hal.kept(PROGRESS)
     hal.keep(ROUNDS, 0)
     if cause == CAUSE_FATAL:
-        return load(path)
+        return load(hal.crash_file)
     if cause != CAUSE_WATCHDOG or not uptime_ms:
         return None
     report = (cause, uptime_ms, describe_watchdog(progress))
-    save(hal, cause, uptime_ms, report[2], path)
+    save(hal, cause, uptime_ms, report[2])
     return report
 
 

@@ -69,6 +69,7 @@ TEMPERATURE_REFERENCE = None
 TEMPERATURE_REFERENCE_MOHM = 1_000_000
 
 CALIBRATION_FILE = "/calibration"
+CRASH_FILE = "/crash"
 
 # Registers that have no name in the documented modules; offsets within a block are equal on both chips.
 # CHIP_RESET of POWMAN tells a brown-out apart; the RP2040 has one bit for it and for a power-on.

@@ -96,6 +96,7 @@ class Hal:
         self._start_relays(board)
         self._calibration, self.calibration_problem = calibration.load(board)
         self._uncalibrated = 1 << DEVICE_CALIBRATION if self.calibration_problem else 0
+        self.crash_file = board.CRASH_FILE
         self._start_pilots(board)
         self._start_sampling(board)
         self._start_slow_inputs(board)

@@ -14,6 +14,7 @@ class Hal:
         self._registers = getattr(board, "registers", None) or [0, 0, 0, 0]
         self._has_period = hasattr(board, "pilot_period_us")
         self.board_name = "simulated"
+        self.crash_file = getattr(board, "crash_file", "")
         self.calibration_problem = None
         self.boot_id = board.boot_id()
         self.uart_baud = getattr(board, "uart_baud", 921600)

@@ -29,6 +29,7 @@ def raised(depth=2):
 
 def board_with(*registers):
     board = FakeBoard()
+    board.crash_file = PATH
     board.registers = [0] + list(registers)
     return board
 
@@ -67,9 +68,9 @@ def test_saved_report_is_loaded_and_told_in_parts():
     forget()
     hal = Hal(board_with(UNMARKED, 0, 0))
     text = "a" * 119 + "b" * 119 + "c" * 30
-    assert crash.save(hal, crash.CAUSE_FATAL, 1234, text, PATH)
+    assert crash.save(hal, crash.CAUSE_FATAL, 1234, text)
     assert crash.load(PATH) == (crash.CAUSE_FATAL, 1234, text)
-    assert crash.at_start(hal, crash.CAUSE_FATAL, PATH) == (crash.CAUSE_FATAL, 1234, text)
+    assert crash.at_start(hal, crash.CAUSE_FATAL) == (crash.CAUSE_FATAL, 1234, text)
     parts = crash.parts((crash.CAUSE_FATAL, 1234, text), 77)
     assert [message[4:6] for message in parts] == [(1, 3), (2, 3), (3, 3)]
     assert "".join([message[6] for message in parts]) == text
@@ -85,7 +86,7 @@ def test_anything_in_the_file_is_no_crash_of_its_own():
         with open(PATH, "wb") as stream:
             stream.write(content)
         assert crash.load(PATH) is None
-        assert crash.at_start(Hal(board_with(0, 0, 0)), crash.CAUSE_FATAL, PATH) is None
+        assert crash.at_start(Hal(board_with(0, 0, 0)), crash.CAUSE_FATAL) is None
     with open(PATH, "wb") as stream:
         stream.write(b"3 5\n" + "w\u00e9rse\x1b[2J".encode() * 400)
     cause, uptime_ms, text = crash.load(PATH)
@@ -94,13 +95,19 @@ def test_anything_in_the_file_is_no_crash_of_its_own():
     assert crash.load("/tmp/there/is/none") is None
 
 
+def test_a_board_without_a_place_for_it_keeps_no_report():
+    hal = Hal(FakeBoard())
+    assert not crash.save(hal, crash.CAUSE_FATAL, 1234, "lost")
+    assert crash.at_start(hal, crash.CAUSE_FATAL) is None
+
+
 def test_a_crash_loop_stops_wearing_the_flash():
     forget()
     board = board_with(crash._STARTS_MARK | 2, 0, 0)
-    written = sum([crash.save(Hal(board), crash.CAUSE_FATAL, 300, "x", PATH) for _ in range(50)])
+    written = sum([crash.save(Hal(board), crash.CAUSE_FATAL, 300, "x") for _ in range(50)])
     assert written == crash.REPORTS_MAX
     assert board.registers[crash.STARTS] & 0xFF == 2, "the count of starts is boot.py's"
-    assert crash.save(Hal(board), crash.CAUSE_FATAL, crash.LONG_RUN_MS, "x", PATH)
+    assert crash.save(Hal(board), crash.CAUSE_FATAL, crash.LONG_RUN_MS, "x")
     forget()
 
 
@@ -111,7 +118,7 @@ def test_watchdog_reset_is_reported_by_the_next_start():
     Host(bench).link_up().cycles(500)
     progress, rounds = bench.hal.kept(crash.PROGRESS), bench.hal.kept(crash.ROUNDS)
     assert 25 <= rounds <= 80
-    cause, uptime_ms, text = crash.at_start(Hal(board_with(0, progress, rounds)), crash.CAUSE_WATCHDOG, PATH)
+    cause, uptime_ms, text = crash.at_start(Hal(board_with(0, progress, rounds)), crash.CAUSE_WATCHDOG)
     assert cause == crash.CAUSE_WATCHDOG and uptime_ms == rounds * 16
     assert "stood still in its inputs and host line" in text
     assert crash.load(PATH) == (cause, uptime_ms, text)
@@ -121,10 +128,10 @@ def test_watchdog_reset_is_reported_by_the_next_start():
 def test_a_program_stopped_by_a_person_has_not_crashed():
     hal = Hal(board_with(0, 5, 900))
     crash.ended_well(hal)
-    assert crash.at_start(hal, crash.CAUSE_WATCHDOG, PATH) is None
+    assert crash.at_start(hal, crash.CAUSE_WATCHDOG) is None
     hal = Hal(board_with(0, 5, 900))
-    assert crash.at_start(hal, 0, PATH) is None
-    assert crash.at_start(hal, crash.CAUSE_WATCHDOG, PATH) is None, "those rounds were of an earlier run"
+    assert crash.at_start(hal, 0) is None
+    assert crash.at_start(hal, crash.CAUSE_WATCHDOG) is None, "those rounds were of an earlier run"
 
 
 def test_host_hears_of_the_crash_after_hello():

@@ -53,10 +53,11 @@ class ProcessSettings:
         console: tuple[int, int] | None = None,
         raw: bool = False,
         calibration: str = "",
+        crash: str = "",
     ) -> list[str]:
         """The command line of the interpreter process; `raw`: it stays at the raw prompt after boot.py.
 
-        `calibration`: file of a chip that has no flash of its own; empty: there is none.
+        `calibration`, `crash`: files of a chip that has no flash of its own; empty: there is none.
         """
         if self.flash and console:
             assert self.interpreter is not None
@@ -67,7 +68,7 @@ class ProcessSettings:
             return self.interpreter.argv("-X", f"heapsize={self._heap()}", *arguments)
         arguments = [
             str(SHIMS / "start.py"), str(reader), str(writer), "wall" if self.wall_clock else "virtual",
-            MACHINE_NAME, calibration, *search_path(),
+            MACHINE_NAME, calibration, crash, *search_path(),
         ]  # fmt: skip
         if self.interpreter is None:
             return [sys.executable, "-S", "-E", *arguments]
@@ -91,6 +92,9 @@ class ProcessChip:
         self._usb = usb
         self._soft_reset: SoftResetRequested | None = None
         self._calibration: Path | None = None
+        # Stands for the one file of its flash that such a chip writes.
+        self._folder = tempfile.TemporaryDirectory(prefix="vsecc-mcu-")
+        self._crash_file = f"{self._folder.name}/crash"
         self._idles = 0  # since the start
         self.until_us: int | None = None
 
@@ -125,11 +129,14 @@ class ProcessChip:
         try:
             # What the firmware prints is for a person; standard output may carry the worker's lines.
             self._process = subprocess.Popen(
-                self._settings.argv(chip_reads, chip_writes, ends, raw, self._calibration_file()),
+                self._settings.argv(
+                    chip_reads, chip_writes, ends, raw, self._calibration_file(), self._crash_file
+                ),
                 pass_fds=(chip_reads, chip_writes, *(ends or ())),
                 stdin=subprocess.DEVNULL,
                 stdout=ends[1] if ends else STDERR_FD,
                 stderr=ends[1] if ends else None,
+                process_group=0,  # Ctrl-C at the terminal is for whoever started the emulator
             )
         finally:
             os.close(chip_reads)

@@ -1,7 +1,7 @@
 """First thing that runs in the interpreter process: takes over the emulated chip and starts the firmware.
 
-Arguments: reader fd, writer fd, "wall" or "virtual", machine name, calibration file, then the folders of the
-firmware.
+Arguments: reader fd, writer fd, "wall" or "virtual", machine name, calibration file, file of the crash
+report, then the folders of the firmware.
 """
 
 import sys
@@ -65,7 +65,7 @@ def _take_over_micropython():
 
 def main():
     """Connects to the board and runs the firmware's own start."""
-    for folder in sys.argv[6:]:
+    for folder in sys.argv[7:]:
         sys.path.append(folder)
     chip, wall_clock = _take_over_micropython() if _MICROPYTHON else _take_over_cpython()
     reader, writer = int(sys.argv[1]), int(sys.argv[2])
@@ -77,6 +77,7 @@ def main():
 
     table = boards.choose(sys.argv[4])
     table.CALIBRATION_FILE = sys.argv[5]
+    table.CRASH_FILE = sys.argv[6]
     chip.connect(streams[0], streams[1], wall_clock if sys.argv[3] == "wall" else None)
     from mcu import main as firmware
     from mcu.hal.pico import Hal
