@@ -45,7 +45,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, default=10, help="for each target (default 10)")
     parser.add_argument("--corpus", metavar="DIR", type=Path, default=CORPUS, help="default .cache/fuzz")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="targets at a time")
-    parser.add_argument("--seed", type=int, default=1, help="of random mutations, without atheris")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=1,
+        help="of mutations (default 1); 0: another each time",
+    )
     words = sys.argv[1:]
     own = words[: words.index("--")] if "--" in words else words
     args = parser.parse_args(own)
@@ -61,9 +66,9 @@ def _one(name: str, args: argparse.Namespace) -> int:
     """In this process."""
     engine.arrange_path()
     if find_spec("atheris") is not None:
-        engine.guided(name, args.corpus, args.seconds, args.options)
+        engine.guided(name, args.corpus, args.seconds, [f"-seed={args.seed}", *args.options])
         return 0
-    count = engine.at_random(engine.load(name), args.seconds, random.Random(args.seed))
+    count = engine.at_random(engine.load(name), args.seconds, random.Random(args.seed or None))
     print(f"{count} random inputs, nothing escaped (atheris is not installed)")
     return 0
 
