@@ -11,7 +11,7 @@ from unit.host.v2g.given import REQUESTS
 
 from vsecc_host.records import pcapng
 from vsecc_host.records.capture import to_capture
-from vsecc_host.records.flow import flow_text
+from vsecc_host.records.flow import flows_text
 from vsecc_host.records.packets import to_pcapng
 from vsecc_host.records.pcapng_read import PcapngError, PcapngReader
 from vsecc_host.runtime.trace import Frame
@@ -79,7 +79,7 @@ def a_trace(data: bytes) -> None:
     ]
     json.dumps(to_capture(frames))
     PcapngReader().feed(to_pcapng(frames))
-    assert flow_text(frames, 1)
+    assert flows_text(frames)
 
 
 def a_packet_file(data: bytes) -> None:

@@ -71,7 +71,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--no-ui", action="store_true", help="terminal only (there is no page yet)")
     parser.add_argument(
-        "--trace", metavar="FILE", help="write the trace: .pcapng, .json (for replay) or .svg (picture)"
+        "--trace",
+        metavar="FILE",
+        help="write the trace: .pcapng, .json (for replay), .svg (picture) or .txt (every hop by its cause)",
     )
     parser.set_defaults(run=run)
 

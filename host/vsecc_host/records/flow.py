@@ -1,49 +1,26 @@
-"""What one cause led to, hop by hop: as text, as a mermaid diagram."""
+"""What each cause led to, hop by hop, as text."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from vsecc_host.records.decoding import PEP_LAYER, V2GTP_HEADER, Json, decode_payload, pep_message, sdp_json
 from vsecc_host.runtime.trace import Frame, Hop, Record
 
-_OUTSIDE = {"sdp": "car", "v2gtp": "car", "slac": "car", "mcu": "MCU", "pep": "PECC"}
+
+def flows_text(records: Iterable[Record]) -> str:
+    """Every cause in the order of its first hop: a line each hop, with the time since the first one."""
+    flows: dict[int, list[Record]] = {}
+    for record in records:
+        flows.setdefault(record.cause, []).append(record)
+    return "\n".join(_flow_text(cause, hops) for cause, hops in flows.items())
 
 
-def flow(records: Iterable[Record], cause: int) -> list[Record]:
-    """All hops and frames of one cause id."""
-    return [record for record in records if record.cause == cause]
-
-
-def flow_text(records: Iterable[Record], cause: int) -> str:
-    """One line per hop with the time since the first one."""
-    hops = flow(records, cause)
-    if not hops:
-        return f"cause {cause}: nothing recorded"
+def _flow_text(cause: int, hops: list[Record]) -> str:
     zero_s = hops[0].at
     lines = [f"cause {cause} at {zero_s:.6f} s"]
     lines += [f"{(hop.at - zero_s) * 1000:+10.3f} ms  {_where(hop):<10}  {describe(hop)}" for hop in hops]
-    return "\n".join(lines)
-
-
-def flow_mermaid(records: Iterable[Record], cause: int) -> str:
-    """The flow as a mermaid sequence diagram; the arrows carry the time since the first hop."""
-    hops = flow(records, cause)
-    lines = ["sequenceDiagram", *(f"    {line}" for line in _arrows(hops))]
-    return "\n".join(lines)
-
-
-def _arrows(hops: list[Record]) -> Iterator[str]:
-    before = ""
-    for hop in hops:
-        after = f"{describe(hop)} +{(hop.at - hops[0].at) * 1000:.3f} ms".replace(";", ",")
-        outside = _OUTSIDE.get(hop.layer, "outside")
-        if isinstance(hop, Frame):
-            source, target = (outside, hop.layer) if hop.direction == "rx" else (hop.layer, outside)
-        else:
-            source, target = before or hop.layer, hop.layer
-        yield f"{source}->>{target}: {after}"
-        before = target if isinstance(hop, Hop) or hop.direction == "rx" else source
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _where(hop: Record) -> str:

@@ -143,7 +143,7 @@ def _station_errors(cause: Cause) -> tuple[str, ...]:
     return () if is_good_end(cause) else (f"{cause.value}: {sentence(cause)}",)
 
 
-TRACE_ENDINGS = (".pcapng", ".json", ".svg")
+TRACE_ENDINGS = (".pcapng", ".json", ".svg", ".txt")
 
 
 def check_trace_file(path: str | Path) -> None:
@@ -156,9 +156,10 @@ def check_trace_file(path: str | Path) -> None:
 
 
 def write_trace(station: SimulatedStation, path: str | Path) -> None:
-    """By the name's ending: .pcapng (Wireshark), .json (for `vsecc replay`) or .svg (a picture)."""
-    # Both decode every frame: they pull in the codec's JSON side.
+    """By the name's ending: .pcapng (Wireshark), .json (`vsecc replay`), .svg (a picture) or .txt (hops)."""
+    # They decode every frame: they pull in the codec's JSON side.
     from vsecc_host.records.capture import to_capture
+    from vsecc_host.records.flow import flows_text
     from vsecc_host.records.packets import to_pcapng
 
     path, trace = Path(path), station.app.trace
@@ -166,5 +167,7 @@ def write_trace(station: SimulatedStation, path: str | Path) -> None:
         path.write_text(render_svg(trace), encoding="utf-8")
     elif path.suffix == ".pcapng":
         path.write_bytes(to_pcapng(trace))
+    elif path.suffix == ".txt":
+        path.write_text(flows_text(trace), encoding="utf-8")
     else:
         path.write_text(json.dumps(to_capture(trace)), encoding="utf-8")

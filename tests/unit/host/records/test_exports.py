@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vsecc_host.records import pcapng
 from vsecc_host.records.capture import to_capture
 from vsecc_host.records.decoding import decode_payload, is_handshake
-from vsecc_host.records.flow import flow_mermaid, flow_text
+from vsecc_host.records.flow import flows_text
 from vsecc_host.records.packets import to_pcapng
 from vsecc_host.runtime.trace import Trace
 from vsecc_host.station.commands import PowerTarget
@@ -291,35 +291,20 @@ def loop_trace():
     return trace
 
 
-def test_a_flow_as_text(loop_trace):
-    lines = flow_text(loop_trace, 5).splitlines()
+def test_flows_as_text_one_after_the_other(loop_trace):
+    other, lines = (flow.splitlines() for flow in reversed(flows_text(loop_trace).split("\n\n")))
     assert lines[0] == "cause 5 at 10.000000 s"
-    assert lines[1].split() == [
-        "+0.000",
-        "ms",
-        "v2gtp",
-        "rx",
-        "SessionSetupReq,",
-        f"{len(session_setup())}",
-        "bytes",
-    ]
+    assert lines[1].split()[:4] == ["+0.000", "ms", "v2gtp", "rx"]
+    assert lines[1].endswith(f"SessionSetupReq, {len(session_setup())} bytes")
     assert "+0.200 ms  station     ChargeTargetRequested voltage_v=400.0, current_a=50.0" in lines[2]
     assert "command     PowerTarget voltage_v=400.0" in lines[3]
     assert lines[4].endswith("supportedAppProtocolRes, 12 bytes")
     assert len(lines) == 5
+    assert other[0].startswith("cause 4 at 10.") and len(other) == 2
 
 
-def test_a_flow_as_a_picture(loop_trace):
-    lines = flow_mermaid(loop_trace, 5).splitlines()
-    assert lines[0] == "sequenceDiagram"
-    assert lines[1].strip().startswith("car->>v2gtp: SessionSetupReq")
-    assert lines[2].strip().startswith("v2gtp->>station: ChargeTargetRequested")
-    assert lines[3].strip().startswith("station->>command: PowerTarget")
-    assert lines[4].strip().startswith("v2gtp->>car: supportedAppProtocolRes")
-
-
-def test_an_unknown_flow_says_so(loop_trace):
-    assert flow_text(loop_trace, 99) == "cause 99: nothing recorded"
+def test_no_flow_is_no_text():
+    assert flows_text([]) == ""
 
 
 # --- power electronics --------------------------------------------------------------------------------------
@@ -342,7 +327,7 @@ def test_pep_is_part_of_every_form(trace):
     ]
     assert rows[0]["text"] == ASKED.decode()
     assert ASKED in to_pcapng(trace)
-    picture = flow_mermaid(trace, cause)
-    assert "pep->>PECC: request targetValues 9" in picture
-    assert "PECC->>pep: info status" in picture
-    assert "PECC->>pep: no JSON, 10 bytes" in picture
+    text = flows_text(trace)
+    assert "pep tx      request targetValues 9" in text
+    assert "pep rx      info status" in text
+    assert "pep rx      no JSON, 10 bytes" in text
