@@ -164,7 +164,6 @@ def test_nobody_there(scenario: Path, capsys: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.parametrize(
     ("args", "told"),
     [
-        ([], "--connect is needed"),
         (["--connect", "tcp://x"], "expected iface://NAME or sdp://"),
         (["--connect", "iface://no-such-if"], "vsecc:"),
         (["--connect", "sdp://[::1]:9", "--profile", "trabant"], "no profile trabant"),
@@ -183,6 +182,11 @@ def test_mistakes_are_one_line_on_stderr(
     err = capsys.readouterr().err
     assert told in err
     assert err.count("\n") == 1
+
+
+def test_a_car_without_an_address_is_a_usage_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sim", "ev"]) == 2
+    assert capsys.readouterr().err == "vsecc: --connect is needed: iface://eth1 or sdp://[::1]:PORT\n"
 
 
 def test_the_list_of_profiles(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vsecc_cli import numbers
-from vsecc_cli.errors import CommandError
+from vsecc_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from vsecc_sim.ev.result import EvResult, Progress
@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
     if args.list:
         return _list()
     if args.connect is None:
-        raise CommandError("--connect is needed: iface://eth1 or sdp://[::1]:PORT")
+        raise UsageError("--connect is needed: iface://eth1 or sdp://[::1]:PORT")
     result = asyncio.run(_session(args))
     if args.json:
         print(json.dumps(result.as_json()), flush=True)

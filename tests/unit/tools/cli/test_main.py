@@ -40,7 +40,6 @@ def test_a_usage_error_is_status_2(command: str, capsys: pytest.CaptureFixture[s
         ("replay /nowhere.json", "No such file or directory: '/nowhere.json'"),
         ("sim mcu --scenario /nowhere.toml", "No such file or directory: '/nowhere.toml'"),
         ("sim mcu --listen ftp://x", "ftp://x"),
-        ("sim ev", "--connect is needed"),
         ("sim ev --connect sdp://[::1]:1 --profile trabant", "no profile trabant"),
         ("sim station --csms ws://csms --control 127.0.0.1:0", "no OCPP yet"),
         ("sim station --identity me", "no OCPP yet"),
@@ -52,7 +51,7 @@ def test_a_usage_error_is_status_2(command: str, capsys: pytest.CaptureFixture[s
         ("sim station --virtual-time --interpreter micropython", "real time only"),
         ("sim station --factory /nowhere.json --control 127.0.0.1:0 --interpreter cpython", "No such file"),
         ("demo --once --profile trabant", "no profile trabant; there are"),
-        ("demo --once --trace x.txt", "a trace ends in .pcapng, .json, .svg"),
+        ("demo --once --trace x.csv", "a trace ends in .pcapng, .json, .svg, .txt"),
         ("demo --once --trace /nowhere/x.svg", "No such file or directory: '/nowhere/x.svg'"),
     ],
 )
